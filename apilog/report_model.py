@@ -138,6 +138,16 @@ class FilterSums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatedColumn:
+    """A column of a table in which large counts of distinct values are estimates."""
+
+    table: str
+    column: str
+    relative_error: float
+    """The standard error of an estimate, as a part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierWindow:
     """As much time right before the window of a report, which the sources tell of, too."""
 
@@ -198,6 +208,8 @@ class Report:
     filters: ReportFilters = ReportFilters()
     strays: int = 0
     """Requests at times that the window leaves out, as they are far from all others."""
+    estimates: tuple[EstimatedColumn, ...] = ()
+    """The columns in which large counts of distinct values are estimates."""
     previous: EarlierWindow | None = None
     """The window before; None where nobody asked for a window, or the sources don't hold it."""
     notes: tuple[str, ...] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from apilog.aggregate.anomalies import REPORTED_SCORE, score_last_hour
 from apilog.aggregate.finish import (
-    OTHER_TEXT,
     FinishedTables,
     TableWithInputs,
     finish,
@@ -28,6 +27,7 @@ from apilog.aggregate.state import (
     route_counts,
     unfound_routes,
 )
+from apilog.aggregate.table_rows import OTHER_TEXT
 from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
 from apilog.aggregate.time_buckets import bucket_codes, split_by_time
 

@@ -12,6 +12,13 @@ from typing import NamedTuple
 
 import polars as pl
 
+from apilog.aggregate.bounded_sets import (
+    MOST_MEMBERS,
+    fitting_size,
+    hash_values,
+    keep_smallest,
+    unite_sets,
+)
 from apilog.aggregate.ddsketch import (
     BUCKET_CODES,
     bucket_code,
@@ -147,9 +154,6 @@ class EncodedRecords:
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
 """Values of `fold`: a key itself; routes never found; further routes; the rest of all keys."""
 
-# Fixed, so that the sets of several processes and machines can be united.
-_HASH_SEED = 20_261_121
-
 
 @dataclass(frozen=True, slots=True)
 class CubeState:
@@ -164,6 +168,8 @@ class CubeState:
     distinct: dict[str, pl.DataFrame]
     """For each column: `id`, `hash` (UInt64), each pair once. Hashes are equal on all machines
     with the same version of Polars; not to be kept for longer."""
+    set_size: int = MOST_MEMBERS
+    """A set with so many members is full: it has the smallest hashes of all its values."""
     step: str | None = None
     """Of a cube for filters, the step of its buckets."""
     is_bare: bool = False
@@ -205,6 +211,7 @@ def partial_cube(
         sums.select_seq(ids, *cube.detail, *(a.name for a in cube.sums)),
         {c: _compute_histogram(chunk, key, c) for c in cube.histograms},
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
+        chunk.plan.max_members,
     )
 
 
@@ -247,6 +254,7 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
             concat_shifted(s.sums for s in states),
             {c: concat_shifted(s.histograms[c] for s in states) for c in cube.histograms},
             {c: concat_shifted(s.distinct[c] for s in states) for c in cube.distinct},
+            min(s.set_size for s in states),
         ),
     )
 
@@ -275,9 +283,10 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
         merged(state.sums, add_sums),
         {c: merged(h, _add_counts) for c, h in state.histograms.items()},
         {
-            c: _unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height)
+            c: unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height, state.set_size)
             for c, d in state.distinct.items()
         },
+        state.set_size,
     )
 
 
@@ -353,6 +362,16 @@ def number_by_hash(keys: pl.DataFrame, hashes: pl.Series) -> NumberedKeys | None
     return NumberedKeys(unique, ids.scatter(later, found), is_alone)
 
 
+def bound_sets(plan: ReportPlan, state: CubeState) -> CubeState:
+    """Return the state with the members of sets within the plan's limit."""
+    sets = state.distinct
+    size = fitting_size(sets, state.set_size, plan.max_members, plan.max_cells)
+    if size == state.set_size:
+        return state
+    smaller = {column: keep_smallest(members, size) for column, members in sets.items()}
+    return replace(state, distinct=smaller, set_size=size)
+
+
 def select_keys(state: CubeState, kept: pl.Series) -> CubeState:
     """Return the state of the keys for which the mask holds."""
     ids = (kept.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
@@ -367,6 +386,7 @@ def select_keys(state: CubeState, kept: pl.Series) -> CubeState:
         renumbered(state.sums),
         {c: renumbered(h) for c, h in state.histograms.items()},
         {c: renumbered(d) for c, d in state.distinct.items()},
+        state.set_size,
     )
 
 
@@ -402,18 +422,6 @@ def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
         for name, dtype in keys.schema.items()
         if dtype == pl.String
     )
-
-
-def _unite_sets(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
-    if keys > 1:
-        # A hash of both columns, as good as that of the value: uniting pairs of columns takes three
-        # times the memory and time, and sets are the largest part of a state.
-        pairs = distinct["hash"] ^ distinct["id"].hash(_HASH_SEED)
-        return distinct[pairs.arg_unique()]
-    # One column is quicker than two, and this is the largest set: all clients.
-    hashes = distinct["hash"].unique()
-    ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
-    return pl.DataFrame({"id": ids, "hash": hashes})
 
 
 def _key_ids(used: pl.Series, key: pl.Expr) -> pl.Expr:
@@ -462,17 +470,16 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
 def _compute_set(
     chunk: EncodedRecords, key: PackedKeys, used: pl.Series, column: str
 ) -> pl.DataFrame:
-    values = chunk.records[column]
+    values, size = chunk.records[column], chunk.plan.max_members
     if key.size == 1 and values.dtype == pl.String:
         # Quicker than encoding, where no other cube needs the codes.
-        hashes = values.drop_nulls().hash(_HASH_SEED).alias("hash")
-        return _unite_sets(hashes.to_frame(), 1)
+        return unite_sets(hash_values(values.drop_nulls()).to_frame(), 1, size)
     coded, code = chunk.encoded_column(column), pl.col("code")
     pairs = combine_keys(key, coded).codes.alias("code").unique()
     if values.null_count():
         pairs = pairs.filter(pairs % coded.size > 0)
     # Hashes of the values, not of the codes, which differ from chunk to chunk.
     (value,) = coded.decode(code % coded.size)
-    return pairs.to_frame().select_seq(
-        _key_ids(used, code // coded.size), value.hash(_HASH_SEED).alias("hash")
-    )
+    members = pairs.to_frame().select_seq(_key_ids(used, code // coded.size), value)
+    hashes = hash_values(members[column])
+    return keep_smallest(pl.DataFrame([members["id"], hashes]), size)

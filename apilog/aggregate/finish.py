@@ -7,8 +7,8 @@ Every frame of a table refers to its rows by `row`, the position in the finished
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial as partial_function
 
@@ -21,12 +21,10 @@ from apilog.aggregate.anomalies import (
     find_anomalies_by_clock,
     find_short_anomalies,
 )
+from apilog.aggregate.bounded_sets import count_members, relative_error
 from apilog.aggregate.coverage import describe_coverage, describe_deprecated
 from apilog.aggregate.cube import (
     KEPT,
-    NOT_FOUND,
-    OTHER,
-    OTHER_ROUTES,
     CubeState,
     merge_exprs,
     move_buckets,
@@ -39,26 +37,31 @@ from apilog.aggregate.objectives import describe_objectives
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
 from apilog.aggregate.state import PartialState, learn_routes
+from apilog.aggregate.table_rows import (
+    OTHER_TEXT,
+    TableRows,
+    assemble_rows,
+    rank_groups,
+    shown_fold,
+    shown_key,
+)
 from apilog.aggregate.table_specs import (
     ANOMALIES,
-    BOUNDED_KEYS,
     CONSUMER_HOURS,
     COVERAGE,
     DEPRECATED,
     HISTOGRAM,
     HOURS,
-    KEY_TYPES,
     OBJECTIVES,
     ROUTE_HOURS,
     STATUS_HOURS,
-    RowOrder,
     TableSpec,
     coverage_cells,
 )
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends
 from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, MetricDefinitions, divide_by
-from apilog.report_model import FilterSums
+from apilog.report_model import EstimatedColumn, FilterSums
 
 ANOMALY_COUNTS = (
     pl.col("requests"),
@@ -66,9 +69,6 @@ ANOMALY_COUNTS = (
     pl.col("server_errors"),
 )
 """The counts that anomalies are looked for in, of accumulators."""
-
-NOT_FOUND_TEXT = "(not found)"
-OTHER_TEXT = "(other)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,8 @@ class FinishedTables:
     """What a page filters by; None unless the plan asks for it."""
     clock: str = ""
     """The zone by whose clocks anomalies were looked for, where it is not the report's."""
+    estimates: tuple[EstimatedColumn, ...] = ()
+    """The columns in which values are estimates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,8 @@ class TableWithInputs:
     sums: pl.DataFrame
     histograms: dict[str, pl.DataFrame]
     """For each column of durations: `row`, `bucket`, `n`."""
+    errors: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """For columns with estimates, the relative standard error of each row that has one."""
 
 
 def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
@@ -113,22 +117,25 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
     """
     builder = ReportTables(plan, partial)
     axis = builder.axis
+    tables = {table.name: builder.build_table(table) for table in plan.tables}
     return FinishedTables(
-        tables={table.name: builder.build_table(table) for table in plan.tables},
+        tables=tables,
         since=axis.window.since,
         until=axis.window.until,
         bucket=axis.step,
         strays=axis.strays,
         sums=collect_filter_sums(plan, builder.partial, axis),
         clock=builder.clock,
+        estimates=tuple(found.column for found in builder.estimates.values()),
     )
 
 
 def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, TableWithInputs]:
     """Return the tables that `finish` makes by name, with what they are computed from."""
     builder = ReportTables(plan, partial)
-    return {
-        rows.table.name: TableWithInputs(
+    finished = {}
+    for rows in map(builder.roll_up, plan.tables):
+        finished[rows.table.name] = TableWithInputs(
             table=builder.compute_metrics(rows),
             is_single_key=rows.is_single_key,
             sums=rows.sums,
@@ -136,46 +143,20 @@ def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, Tab
                 column: builder.roll_up_histogram(rows, column)
                 for column in sorted(plan.definitions.histograms_of(rows.table.metrics))
             },
+            errors={
+                column: dict.fromkeys(found.rows["row"].to_list(), found.column.relative_error)
+                for (table, column), found in builder.estimates.items()
+                if table == rows.table.name
+            },
         )
-        for rows in map(builder.roll_up, plan.tables)
-    }
+    return finished
 
 
 @dataclass(frozen=True, slots=True)
-class TableRows:
-    """The rows of a table, those of one report or of several, one after the other."""
-
-    table: TableSpec
-    keys: pl.DataFrame
-    """`fold` and the table's keys as cubes have them, and the `row` they are part of.
-
-    Of several reports, the period is a key here and in the sums.
-    """
-    sums: pl.DataFrame
-    """The table's keys as a report shows them and its accumulators, by row."""
-    others: pl.Series
-    """The numbers of the rows of all others, whether or not they are there."""
-    by: tuple[str, ...]
-    """The key that keeps reports apart, if there are several."""
-
-    @property
-    def is_other(self) -> pl.Expr:
-        """Whether `row` is that of all others."""
-        return _is_one_of(self.others)
-
-    @property
-    def is_single_key(self) -> pl.Series:
-        """Whether each row is one value of the keys, not the sum of several that were folded."""
-        own = self.keys.filter(pl.col("fold") == KEPT, ~self.is_other)["row"]
-        all_rows = pl.int_range(self.sums.height, dtype=pl.UInt32, eager=True)
-        return all_rows.is_in(own.implode()).alias("named")
-
-    def rows_of_ids(self, state: CubeState) -> pl.Series:
-        """Return the row that each key of a cube is part of."""
-        keys = state.keys.select_seq(*self.by, _shown_fold(self.table), *self.table.keys)
-        return keys.join(
-            self.keys, on=keys.columns, how="left", nulls_equal=True, maintain_order="left"
-        )["row"]
+class _FoundEstimates:
+    column: EstimatedColumn
+    rows: pl.DataFrame
+    """The `row` of each estimate in its table; of several reports, also the period."""
 
 
 class TableBuilder(ABC):
@@ -189,6 +170,8 @@ class TableBuilder(ABC):
         self.partial = partial
         self._layout = cube_layout(plan)
         self._states: list[CubeState] = []
+        self.estimates: dict[tuple[str, str], _FoundEstimates] = {}
+        """By table and column; of the tables whose metrics were computed."""
 
     @abstractmethod
     def find_anomalies(self, rows: TableRows) -> pl.DataFrame:
@@ -246,18 +229,18 @@ class TableBuilder(ABC):
         )
         if table.where:
             sums = sums.filter(table.where())
-        names: list[str | pl.Expr] = [*self.by, _shown_fold(table), *table.keys]
+        names: list[str | pl.Expr] = [*self.by, shown_fold(table), *table.keys]
         groups = sums.group_by(names).agg(merge_exprs(accumulators))
         groups = self._add_empty_groups(table, groups, accumulators)
-        shown = groups.with_columns_seq(_shown_key(k) for k in table.keys)
+        shown = groups.with_columns_seq(shown_key(k) for k in table.keys)
         limits = (limit for limit in (plan.top, table.top, plan.max_rows) if limit)
         most = min(limits) if table.is_capped else groups.height
-        assemble = partial_function(_assemble_rows, table, groups, shown, accumulators, self.by)
+        assemble = partial_function(assemble_rows, table, groups, shown, accumulators, self.by)
         if not table.sort:
-            return assemble(*_rank_groups(table, self.by, shown, most))
+            return assemble(*rank_groups(table, self.by, shown, most))
         # Which rows come first is known once their metrics are, so that they are made twice.
         limit = plan.max_rows if table.is_capped else groups.height
-        row, others = _rank_groups(table, self.by, shown, limit)
+        row, others = rank_groups(table, self.by, shown, limit)
         kept = int(others.item())
         first = self.compute_metrics(assemble(row, others)).head(kept)
         places = _sorted_places(table, first, plan.definitions)
@@ -278,16 +261,30 @@ class TableBuilder(ABC):
             histogram = self.roll_up_histogram(rows, column)
             low, high = (rows.sums[a.name] for a in definitions.extremes_of(column))
             parts.append(estimate_quantiles(histogram, levels, low, high))
-        for metric in metrics:
-            if metric.distinct:
-                index = self._layout.cube_of_set[rows.table.name, metric.distinct]
-                hashes = self._states[index].distinct[metric.distinct]
-                row = rows.rows_of_ids(self._states[index]).gather(hashes["id"])
-                count = pl.col("hash").n_unique().cast(pl.Int64).alias(metric.name)
-                parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
+        parts += [self._count_distinct(rows, metric) for metric in metrics if metric.distinct]
         for part in parts:
             frame = frame.join(part, on="row", how="left", maintain_order="left")
         return frame.select_seq(*self.by, *rows.table.keys, *map(_metric_expr, metrics))
+
+    def _count_distinct(self, rows: TableRows, metric: Metric) -> pl.DataFrame:
+        """Return how many distinct values each row has, by the metric's own name."""
+        assert metric.distinct is not None
+        state = self._states[self._layout.cube_of_set[rows.table.name, metric.distinct]]
+        members = state.distinct[metric.distinct]
+        row = rows.rows_of_ids(state).gather(members["id"])
+        counted = count_members(members, row, state.set_size)
+        estimated = counted.filter("is_estimated").select("row")
+        table = rows.table.name
+        self.estimates.pop((table, metric.column), None)
+        if estimated.height:
+            column = EstimatedColumn(
+                table=table, column=metric.column, relative_error=relative_error(state.set_size)
+            )
+            of_rows = estimated.with_columns(
+                rows.sums[key].gather(estimated["row"]) for key in self.by
+            )
+            self.estimates[table, metric.column] = _FoundEstimates(column, of_rows)
+        return counted.select("row", pl.col("count").alias(metric.name))
 
     def roll_up_histogram(self, rows: TableRows, column: str) -> pl.DataFrame:
         """Return how many durations of each row lie in which bucket: `row`, `bucket`, `n`."""
@@ -391,49 +388,6 @@ def has_buckets(plan: ReportPlan) -> bool:
     return any(table.keys == ("timestamp",) for table in plan.tables)
 
 
-def _assemble_rows(
-    table: TableSpec,
-    groups: pl.DataFrame,
-    shown: pl.DataFrame,
-    accumulators: Sequence[Accumulator],
-    by: tuple[str, ...],
-    row: pl.Series,
-    others: pl.Series,
-) -> TableRows:
-    """Return the rows of a table, given the row that each group is part of.
-
-    `shown` are the groups with their keys as a report shows them; the rows `others` are all others.
-    """
-    is_other = _is_one_of(others)
-    # The row of all others has a text where there can be one, else null.
-    texts = (
-        pl.lit(OTHER_TEXT if shown.schema[k] == pl.String else None, shown.schema[k])
-        for k in table.keys
-    )
-    keys = (
-        pl.when(is_other).then(text).otherwise(pl.col(k)).alias(k)
-        for k, text in zip(table.keys, texts, strict=True)
-    )
-    merged = (
-        shown.with_columns_seq(row)
-        .with_columns_seq(keys)
-        .group_by("row", *by, *table.keys)
-        .agg(merge_exprs(accumulators))
-    )
-    return TableRows(
-        table,
-        groups.select_seq(*by, "fold", *table.keys, row),
-        merged.sort("row").drop("row"),
-        others,
-        by,
-    )
-
-
-def _is_one_of(rows: pl.Series) -> pl.Expr:
-    row = pl.col("row")
-    return row == rows.item() if len(rows) == 1 else row.is_in(rows.implode())
-
-
 def _sorted_places(
     table: TableSpec, rows: pl.DataFrame, definitions: MetricDefinitions
 ) -> list[int]:
@@ -448,50 +402,3 @@ def _sorted_places(
 def _metric_expr(metric: Metric) -> pl.Expr:
     # Where no record of a row has a distinct column, nobody knows how many there are: null.
     return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
-
-
-def _shown_fold(table: TableSpec) -> pl.Expr:
-    """Return the fold, as far as it shows in the table's keys."""
-    lowest = NOT_FOUND if "route" in table.keys else OTHER
-    shows = (pl.col("fold") >= lowest) & (not BOUNDED_KEYS.issuperset(table.keys))
-    return pl.when(shows).then("fold").otherwise(pl.lit(KEPT, pl.UInt8)).alias("fold")
-
-
-def _rank_groups(
-    table: TableSpec, by: Sequence[str], groups: pl.DataFrame, most: int
-) -> tuple[pl.Series, pl.Series]:
-    """Return the row of each group, and the rows of all others.
-
-    In each report these come after `most` rows at most that are one group each.
-    """
-    keys = [*table.keys, "fold"]
-    descending = [*(False for _ in by), True, *(False for _ in keys)]
-    ranked = (
-        groups.with_row_index("index")
-        .filter(pl.col("fold") < OTHER)
-        .sort(*by, "requests", *keys, descending=descending, nulls_last=True)
-    )
-    place = pl.int_range(pl.len(), dtype=pl.UInt32)
-    ranked = ranked.filter(place.over(by) < most) if by else ranked.head(most)
-    if table.order is RowOrder.KEYS:
-        ranked = ranked.sort(*by, *keys, nulls_last=True)
-    last = ranked.height
-    places = pl.int_range(last, dtype=pl.UInt32, eager=True)
-    row = pl.select(pl.repeat(last, groups.height, dtype=pl.UInt32)).to_series()
-    row = row.scatter(ranked["index"], places).alias("row")
-    if not by:
-        return row, pl.Series([last], dtype=pl.UInt32)
-    # Ranks ascend from report to report. The others of each come right after its own.
-    placed = groups.select(*by, row)
-    rows = placed.unique().sort(*by, "row").with_row_index("new")
-    numbered = placed.join(rows, on=[*by, "row"], how="left", maintain_order="left")["new"]
-    return numbered.alias("row"), rows.filter(pl.col("row") == last)["new"]
-
-
-def _shown_key(key: str) -> pl.Expr:
-    value = pl.col(key).cast(pl.String if isinstance(KEY_TYPES[key], pl.Enum) else KEY_TYPES[key])
-    if key != "route":
-        return value
-    not_found = pl.when(pl.col("fold") == NOT_FOUND).then(pl.lit(NOT_FOUND_TEXT))
-    others = not_found.when(pl.col("fold") == OTHER_ROUTES).then(pl.lit(OTHER_TEXT))
-    return others.otherwise(value).alias(key)

@@ -15,12 +15,12 @@ from apilog.aggregate.finish import (
     ANOMALY_COUNTS,
     FinishedTables,
     TableBuilder,
-    TableRows,
     has_buckets,
 )
 from apilog.aggregate.folding import fold_routes
 from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.state import PartialState, changed_routes, rename_routes, route_counts
+from apilog.aggregate.table_rows import TableRows
 from apilog.aggregate.table_specs import PERIOD
 from apilog.aggregate.time_buckets import (
     MOST_BUCKETS,
@@ -29,6 +29,7 @@ from apilog.aggregate.time_buckets import (
     too_many_buckets,
 )
 from apilog.metrics import divide_by
+from apilog.report_model import EstimatedColumn
 from apilog.routes import learn_templates
 from apilog.schema import TIMESTAMP
 from apilog.text.units import parse_duration
@@ -49,6 +50,7 @@ def finish_periods(
             bucket=builder.step,
             strays=None,
             sums=None,
+            estimates=builder.estimates_of(window),
         )
         for place, window in enumerate(windows)
     ]
@@ -83,6 +85,11 @@ class _PeriodTables(TableBuilder):
         parts = table.partition_by(PERIOD, as_dict=True, include_key=False, maintain_order=True)
         empty = table.clear().drop(PERIOD)
         return [parts.get((window.since,), empty) for window in self._windows]
+
+    def estimates_of(self, window: TimeWindow) -> tuple[EstimatedColumn, ...]:
+        """Return the columns in which values of a period are estimates."""
+        found = self.estimates.values()
+        return tuple(f.column for f in found if (f.rows[PERIOD] == window.since).any())
 
     def list_buckets(self) -> pl.DataFrame | None:
         return self._buckets

@@ -214,17 +214,11 @@ def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame, by: Sequence[str] = ()
     return kept.join(folds, on=[*by, "route"], how="left", maintain_order="left")["to"]
 
 
-_MEMBERS_OF_FEW = 4
-"""So many times the lines may the sets have of a cube whose keys are few."""
-
-
 def is_large(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
     cells = max((f.height for f in state.histograms.values()), default=0)
     members = max((f.height for f in state.distinct.values()), default=0)
-    # A crowd of callers is in the set of one route or another: folding routes hardly shrinks it.
-    share = _MEMBERS_OF_FEW if state.keys.height <= plan.max_routes else 1
     has_many_keys = not cube.is_bounded and state.keys.height > plan.max_keys
-    return has_many_keys or max(cells, members // share) > plan.max_cells
+    return has_many_keys or max(cells, members) > plan.max_cells
 
 
 def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:

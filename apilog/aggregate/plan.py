@@ -16,6 +16,7 @@ from functools import lru_cache
 import polars as pl
 
 from apilog.aggregate.anomalies.counts import SHORT
+from apilog.aggregate.bounded_sets import MOST_MEMBERS
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
@@ -74,7 +75,9 @@ class ReportPlan:
     max_keys: int = 100_000
     """The most keys that a cube keeps while it is computed; beyond, the idler half is folded."""
     max_cells: int = 2_000_000
-    """The most lines of a histogram or set of a cube, likewise."""
+    """The most lines of a histogram of a cube, likewise; of a set, whose members are fewer then."""
+    max_members: int = MOST_MEMBERS
+    """So many distinct values are counted one by one; how many more there are is estimated."""
     specifications: OperationCatalogue | None = None
     """The operations that calls are held against."""
     is_filtered: bool = False

@@ -88,7 +88,7 @@ class SpillingStates(Generic[Key]):
         assert self._file is not None
         self._file.seek(start)
         frames = _iter_frames(memoryview(self._file.read(length)))
-        step, oldest, newest, templates = next(frames).row(0)
+        step, oldest, newest, templates, sizes = next(frames).row(0)
         times = RecordTimes(step, oldest, newest, next(frames))
         cubes = tuple(
             CubeState(
@@ -96,8 +96,9 @@ class SpillingStates(Generic[Key]):
                 next(frames),
                 {column: next(frames) for column in cube.histograms},
                 {column: next(frames) for column in cube.distinct},
+                size,
             )
-            for cube in cube_layout(plan).cubes
+            for cube, size in zip(cube_layout(plan).cubes, sizes, strict=True)
         )
         return PartialState(times, cubes, RouteTemplates.load(templates))
 
@@ -116,6 +117,7 @@ def _pack_state(state: PartialState) -> bytes:
         "oldest": [times.oldest],
         "newest": [times.newest],
         "templates": [state.templates.dump()],
+        "sizes": [[cube.set_size for cube in state.cubes]],
     }
     for frame in (pl.DataFrame(scalars), times.cells, *_state_frames(state)):
         part = io.BytesIO()

@@ -24,6 +24,7 @@ from apilog.aggregate.cube import (
     CubeState,
     EncodedRecords,
     at_step,
+    bound_sets,
     merge_cube_states,
     merge_equal_keys,
     partial_cube,
@@ -211,7 +212,8 @@ def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeStat
     """Return the state of a cube within the plan's limits."""
     if cube.is_for_filters:
         return partial_filter_cube(cube, chunk)
-    state = partial_cube(cube, chunk, folded=fold_crowded_key(plan, cube, chunk))
+    folded = fold_crowded_key(plan, cube, chunk)
+    state = bound_sets(plan, partial_cube(cube, chunk, folded=folded))
     # Chunks, too: many of them wait to be merged, each with as many keys as it has lines.
     if state.keys.height <= plan.max_keys:
         return state
@@ -226,6 +228,8 @@ def _bound_keys(plan: ReportPlan, state: PartialState) -> PartialState:
     pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))
     if plan.period_step:
         return state
+    pairs = [(cube, bound_sets(plan, one)) for cube, one in pairs]
+    state = replace(state, cubes=tuple(one for _, one in pairs))
     if any(is_large(plan, *pair) for pair in pairs if "route" in pair[0].keys):
         state = learn_routes(plan, state)
         pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))

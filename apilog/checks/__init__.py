@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from apilog.checks.evaluate import DecisionPolicy, ThresholdResult, evaluate_threshold
 from apilog.checks.grammar import parse_threshold
-from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import (
     REQUEST_METRICS,
     BaselineLimit,

@@ -24,12 +24,12 @@ from apilog.checks.baseline_metrics import (
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
-    SubjectSamples,
     matches_values,
     samples_from,
     with_slices,
 )
 from apilog.checks.metric_events import events_column
+from apilog.checks.samples import SubjectSamples
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import ACCUMULATORS, BUILT_IN, METRICS, Accumulator, Metric, MetricDefinitions

@@ -38,9 +38,9 @@ from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
     SampleSource,
-    SubjectSamples,
 )
 from apilog.checks.overlap import refuse_overlap, shared_measurement
+from apilog.checks.samples import SubjectSamples
 from apilog.checks.threshold import (
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from apilog.checks.evaluate import ThresholdResult
-from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import ENDPOINT_COLUMNS, Threshold, endpoint_columns_without
 from apilog.metrics import MetricKind
 from apilog.report_model import CheckState

@@ -14,13 +14,8 @@ import polars as pl
 from apilog.checks.check_tables import CHANGED_TABLE, changed_table
 from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.measured_sources import finish_alike, measure_sources
-from apilog.checks.measurement import (
-    Measurement,
-    MeasurementResult,
-    MetricSample,
-    SampleKey,
-    SubjectSamples,
-)
+from apilog.checks.measurement import Measurement, MeasurementResult
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.significance import NullHypothesis, p_value, sample_difference_interval
 from apilog.checks.threshold import (
     ENDPOINT_COLUMNS,

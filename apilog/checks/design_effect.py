@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apilog.checks.measurement import MetricSample
+from apilog.checks.samples import MetricSample
 from apilog.checks.time_slices import TimeSlices, common_step
 from apilog.metrics import Metric, MetricKind
 from apilog.statistics.dispersion import (

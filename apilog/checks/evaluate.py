@@ -13,13 +13,8 @@ import polars as pl
 
 from apilog.aggregate import RowOrder, TableSpec, score_last_hour
 from apilog.checks.design_effect import INDEPENDENT, DesignEffects, measure_design_effects
-from apilog.checks.measurement import (
-    Measurement,
-    MeasurementResult,
-    MetricSample,
-    SampleKey,
-    SubjectSamples,
-)
+from apilog.checks.measurement import Measurement, MeasurementResult
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.significance import (
     NullHypothesis,
     is_no_proportion,
@@ -161,6 +156,8 @@ def _evaluate_sample(
         return replace(result, limit=limit, reason=reason)
     low, high = value_interval(threshold.metric, sample, one_sided(policy.confidence))
     result = replace(result, limit=limit, low=low, high=high)
+    if sample.relative_error:
+        result = replace(result, reason=ESTIMATE_REASON)
     p = None
     if not policy.strict_limits:
         p = limit_p_value(threshold.metric, sample, limit, _side_of_failure(threshold))
@@ -205,6 +202,7 @@ def _side_of_failure(threshold: Threshold) -> Alternative:
 
 
 OTHER_REQUESTS_REASON = "its numerator counts other requests than its denominator: nothing tests it"
+ESTIMATE_REASON = "the value is an estimate"
 CHANCE_REASON = "chance alone may make the difference"
 CHANCE_BEYOND_LIMIT_REASON = "chance alone may put it beyond the limit"
 

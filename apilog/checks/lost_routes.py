@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from apilog.checks.evaluate import DecisionPolicy, ThresholdResult
-from apilog.checks.measurement import MeasurementResult, SampleKey, SampleSource
+from apilog.checks.measurement import MeasurementResult, SampleSource
+from apilog.checks.samples import SampleKey
 from apilog.checks.significance import NullHypothesis, p_value
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject, Threshold
 from apilog.metrics import METRICS, MetricKind

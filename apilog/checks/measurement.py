@@ -15,7 +15,6 @@ from typing import Protocol
 import polars as pl
 
 from apilog.aggregate import (
-    OTHER_TEXT,
     PartialState,
     ReportPlan,
     TableSpec,
@@ -30,6 +29,7 @@ from apilog.aggregate import (
 from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE, StrayTimes
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.checks.metric_events import event_counts, events_column
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
 from apilog.checks.told_routes import RoutesTold, learn_together, named_templates, tell_routes
@@ -38,50 +38,6 @@ from apilog.routes import NO_TEMPLATES, RouteTemplates
 from apilog.schema import SCHEMA
 from apilog.statistics.dispersion import SliceCount
 from apilog.time import ALL_TIME, TimeWindow
-
-SampleKey = tuple[str | int | None, ...]
-"""Values of the columns that a threshold is evaluated for each of; empty for all requests."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSample:
-    """One value of a metric, with the evidence that a statistical test needs."""
-
-    value: float | None
-    """None where the logs lack it, such as a latency without durations."""
-    size: int
-    """The number of requests it was measured on; for a latency, those with a duration."""
-    events: int | None = None
-    """The number of them that count, for a proportion, count or rate; None where what is called a
-    proportion also counts others than these requests."""
-    histogram: Mapping[int, int] = field(default_factory=dict)
-    """For a latency, the count of each bucket."""
-    seconds: float | None = None
-    """The length of the window."""
-    slices: TimeSlices | None = None
-    """The events over time; None where they were not measured, or do not add up to the sample."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectSamples:
-    """All samples for one threshold."""
-
-    samples: Mapping[SampleKey, MetricSample]
-    """The samples by the values of its `each`; without one there is one for the key `()`."""
-    total: int
-    """All requests of the window, whatever the threshold chooses of them."""
-    seconds: float | None = None
-    """The length of the window."""
-    others: Mapping[SampleKey, MetricSample] = field(default_factory=dict)
-    """The samples of rows without a value, and of those that several values are folded into."""
-    unnamed: int = 0
-    """The number of requests in the others."""
-
-    @property
-    def is_folded(self) -> bool:
-        """Whether there are values without a sample of their own, which the others sum up."""
-        return any(OTHER_TEXT in key for key in self.others)
-
 
 _MOST_SLICES = 200
 """A week has slices of an hour."""
@@ -305,6 +261,7 @@ def samples_from(
     if metric.sampled:
         for row, bucket, n in group.histograms[metric.sampled].iter_rows():
             histograms.setdefault(row, {})[bucket] = n
+    errors = group.errors.get(metric.column, {})
     columns = (table[name].to_list() for name in (metric.column, metric.size))
     keys = table.select(subject.each).rows() if subject.each else [()] * table.height
     rows = zip(is_value, keys, *columns, event_counts(metric, table), strict=True)
@@ -321,6 +278,7 @@ def samples_from(
             events=events,
             histogram=histogram,
             seconds=seconds,
+            relative_error=errors.get(row, 0.0),
         )
     return SubjectSamples(
         samples=samples,

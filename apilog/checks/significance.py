@@ -15,10 +15,10 @@ from apilog.aggregate.ddsketch import (
     position_ms,
 )
 from apilog.checks.design_effect import INDEPENDENT, DesignEffects
-from apilog.checks.measurement import MetricSample
+from apilog.checks.samples import MetricSample
 from apilog.metrics import Metric, MetricKind
 from apilog.statistics.dispersion import widen_confidence, widen_p_value
-from apilog.statistics.distributions import normal_quantile
+from apilog.statistics.distributions import normal_quantile, normal_tail
 from apilog.statistics.rank_tests import (
     QuantileBounds,
     RankedBuckets,
@@ -130,6 +130,8 @@ def limit_p_value(
     """
     if not sample.size or sample.value is None:
         return None
+    if sample.relative_error:
+        return _estimate_limit_p_value(sample.value, sample.relative_error, limit, side)
     match metric.kind:
         case MetricKind.PROPORTION if sample.events is not None:
             return proportion_p_value(_as_proportion(sample), limit, side)
@@ -139,6 +141,16 @@ def limit_p_value(
             return mean_p_value(_as_mean(sample), limit, side)
         case _:
             return None
+
+
+def _estimate_limit_p_value(
+    value: float, relative_error: float, limit: float, side: Alternative
+) -> float:
+    """Return how likely an estimate of the limit is as far beyond it as the value."""
+    error = relative_error * limit
+    if error <= 0:
+        return 0.0
+    return normal_tail((value - limit if side is Alternative.GREATER else limit - value) / error)
 
 
 def _quantile_limit_p_value(
@@ -166,6 +178,9 @@ def value_interval(
     """Return the two-sided confidence interval of a value; None where nothing bounds it."""
     if not _has_evidence(metric, sample):
         return None, None
+    if sample.relative_error and sample.value is not None:
+        margin = normal_quantile((1 + confidence) / 2) * sample.relative_error * sample.value
+        return sample.value - margin, sample.value + margin
     match metric.kind:
         case MetricKind.PROPORTION:
             return wilson_interval(_as_proportion(sample, design_effect), confidence) or (

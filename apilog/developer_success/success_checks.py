@@ -7,7 +7,7 @@ from os import fspath
 
 from apilog.checks.check import CheckResult, plan_check, run_check
 from apilog.checks.grammar import parse_thresholds
-from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.samples import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import ANOMALY_METRICS, MetricCatalogue, request_catalogue
 from apilog.developer_success.report_builder import build_success_report
 from apilog.developer_success.success_metrics import ROW_KEYS, SUCCESS_METRICS, success_values

@@ -24,7 +24,7 @@ from apilog.checks import baseline_file
 from apilog.checks.check_tables import changed_table, checks_table, worst_table
 from apilog.checks.compare import comparison_table
 from apilog.checks.evaluate import DecisionPolicy
-from apilog.checks.measurement import SubjectSamples
+from apilog.checks.samples import SubjectSamples
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.developer_success import build_success_report
 from apilog.developer_success.tables import MORE_TABLES, SUCCESS_TABLES
@@ -44,6 +44,7 @@ from apilog.render.data.json import FILE_KEYS, SCHEMA_VERSION
 from apilog.report_model import (
     CheckState,
     DetectedFile,
+    EstimatedColumn,
     FileInput,
     InputSummary,
     ReportFilters,
@@ -127,6 +128,11 @@ def _window() -> Schema:
     return describe(schema, "The limits given, else the times of the first and the last record.")
 
 
+def _estimates() -> Schema:
+    columns = {"type": "array", "items": object_schema(EstimatedColumn), "minItems": 1}
+    return describe(columns, "The columns whose large counts of distinct values are estimates.")
+
+
 def _filters() -> Schema:
     schema = object_schema(ReportFilters)
     schema["required"].remove("metrics")  # which is there if there are some
@@ -149,7 +155,7 @@ def _tables(tables: Mapping[str, Schema]) -> Schema:
 
 def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema) -> Schema:
     """Return the schema of a document with tables; `more` are its further keys."""
-    optional = tuple(key for key in ("previous", "report") if key in more)
+    optional = tuple(key for key in ("estimates", "previous", "report") if key in more)
     return _object(
         {
             "apilog": _about(command),
@@ -214,13 +220,14 @@ def _report() -> Schema:
     return _report_document(
         "report",
         _report_tables(),
+        estimates=_estimates(),
         report=describe(own, declared),
         previous=describe(or_null(earlier), said),
     )
 
 
 def _export() -> Schema:
-    return _report_document("export", _report_tables())
+    return _report_document("export", _report_tables(), estimates=_estimates())
 
 
 def _state() -> Schema:

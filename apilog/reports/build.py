@@ -19,6 +19,7 @@ from apilog.aggregate import (
     select_tables,
 )
 from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES, objectives_table
+from apilog.engine.estimate_notes import describe_estimates
 from apilog.engine.known_routes import declared_routes
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_clock, describe_emptiness, describe_strays
@@ -159,12 +160,14 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
         timezone=options.tz,
         filters=filters_of(options, plan.window),
         strays=finished.strays.requests if finished.strays else 0,
+        estimates=finished.estimates,
         sums=finished.sums,
         previous=earlier.finish(before, source_pass.stored_spans) if earlier and before else None,
         notes=(
             *source_pass.notes,
             *describe_unmatched(plan, tables),
             *describe_page_rows(options, finished),
+            *describe_estimates(finished.estimates),
             *describe_strays([finished.strays], plan.timezone),
             *describe_clock(finished.clock, plan.timezone),
             *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),

@@ -14,6 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from apilog.aggregate import FinishedTables, ReportPlan, finish, merge
+from apilog.engine.estimate_notes import describe_estimates
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.errors import UsageError
@@ -81,7 +82,7 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
     )
     finished = [finish(c.plan, state) for c, state in zip(choices, states, strict=True)]
     tables = tables_in_order(declared, finished, sources, options)
-    whole = finished[0]
+    whole, estimates = finished[0], tuple(e for one in finished for e in one.estimates)
     return Report(
         version=__version__,
         command="report",
@@ -96,8 +97,10 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
         timezone=options.tz,
         filters=filters_of(options, base.window),
         strays=whole.strays.requests if whole.strays else 0,
+        estimates=estimates,
         notes=(
             *source_pass.notes,
+            *describe_estimates(estimates),
             *describe_strays([whole.strays], base.timezone),
             *describe_emptiness(base.window, states[0].times, source_pass.stored_times, options.tz),
         ),

@@ -25,9 +25,10 @@ from apilog.aggregate import (
 )
 from apilog.aggregate.finish_periods import finish_periods
 from apilog.aggregate.split_states import requests_of_periods
+from apilog.engine.estimate_notes import describe_estimates
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import OwnReportOptions, Source
-from apilog.report_model import InputSummary, Report, TableLayout
+from apilog.report_model import EstimatedColumn, InputSummary, Report, TableLayout
 from apilog.reports.build import describe_page_rows, finish_for, make_plan, split_pictured
 from apilog.reports.choices import Choice, choices_of, columns_of, names_routes
 from apilog.reports.own_report import (
@@ -167,8 +168,9 @@ class PeriodReports:
             bucket=made.whole.bucket,
             timezone=plan.timezone,
             filters=self._maker.filters,
+            estimates=made.estimates,
             sums=made.whole.sums,
-            notes=made.notes,
+            notes=(*made.notes, *describe_estimates(made.estimates)),
         )
         return PeriodReport(period=period, report=report, beside=made.beside)
 
@@ -185,6 +187,7 @@ class _MadeTables:
     title: str = ""
     layout: tuple[TableLayout, ...] = ()
     notes: tuple[str, ...] = ()
+    estimates: tuple[EstimatedColumn, ...] = ()
 
 
 class _Maker(ABC):
@@ -249,6 +252,7 @@ class _UsualMaker(_Maker):
             beside={name: finished.tables[name] for name in self._beside},
             pictured=pictured,
             notes=describe_page_rows(self._options, finished),
+            estimates=tuple(e for e in finished.estimates if e.table in self._asked),
         )
 
 
@@ -274,6 +278,7 @@ class _OwnMaker(_Maker):
         self, period: Period, choices: Sequence[Choice], states: Sequence[PartialState]
     ) -> _MadeTables:
         finished = [finish(c.plan, state) for c, state in zip(choices, states, strict=True)]
+        found = [e for one in finished for e in one.estimates]
         options = replace(self._options, since=period.start, until=period.end)
         return _MadeTables(
             whole=finished[0],
@@ -281,4 +286,5 @@ class _OwnMaker(_Maker):
             beside={name: finished[0].tables[name] for name in self._beside},
             title=self._declared.title,
             layout=tuple(table.layout for table in self._declared.tables),
+            estimates=tuple(e for e in found if e.table not in self._beside),
         )

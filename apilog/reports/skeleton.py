@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate import OTHER_TEXT
-from apilog.aggregate.finish import NOT_FOUND_TEXT
+from apilog.aggregate.table_rows import NOT_FOUND_TEXT
 from apilog.engine.source_pass import SourcePass
 from apilog.errors import InputError, UsageError
 from apilog.options import OpenApiOptions, ReportOptions, Source

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from apilog.aggregate.bounded_sets import MOST_MEMBERS
 from apilog.engine.cluster.task_shares import TaskShares
 
 _LEAST_STRETCH = 32 << 20
@@ -121,7 +122,7 @@ def _distinct(level: int, stretch: float, facts: Facts, clients: float) -> float
     if not clients:
         return 0.0
     requests = stretch / facts.line_bytes * _ARITY**level
-    return clients * -math.expm1(-requests / clients)
+    return min(clients * -math.expm1(-requests / clients), MOST_MEMBERS)
 
 
 def _state_bytes(level: int, stretch: float, facts: Facts, clients: float) -> float:
@@ -248,7 +249,7 @@ def _time(seconds: float) -> str:
 
 
 def write_figures(facts: Facts) -> str:
-    """Return what the documentation says of the figures: a sentence and three tables."""
+    """Return what the documentation says of the figures: two paragraphs and two tables."""
     speed, core_hours = facts.bytes_per_second / 1e6, 1e12 / facts.bytes_per_second / 3600
     reading = (
         f"A worker of one thread reads {speed:.0f} MB of plain lines in a CPU second, which are "
@@ -262,7 +263,7 @@ def write_figures(facts: Facts) -> str:
         f"{facts.distinct_per_second / 1e6:.0f} million hashes are united in a second. Assumed is "
         f"a network of {facts.network_bytes_per_second * 8 / 1e9:.0f} Gbit/s to a worker."
     )
-    tables = (_time_table(facts), _stretch_table(facts), _clients_table(facts))
+    tables = (_time_table(facts), _stretch_table(facts))
     prose = (textwrap.fill(text, 100) for text in (reading, merging))
     return "\n\n".join([*prose, *("\n".join(table) for table in tables)])
 
@@ -290,17 +291,6 @@ def _stretch_table(facts: Facts) -> Iterator[str]:
         busy = f"{min(o.scheduler_share, 1):.0%} busy"
         spent = f"{_time(o.seconds)} | {o.tree_seconds:.1f} s"
         yield f"| {mebibytes} MiB | {o.tasks:,} | {busy} | {spent} |"
-
-
-def _clients_table(facts: Facts) -> Iterator[str]:
-    yield "The number of distinct clients of the whole, and what the last merges take:\n"
-    yield "| distinct clients | largest result | a worker needs | 10 TB on 100 cores | after |"
-    yield "|---|---|---|---|---|"
-    for clients in (1e5, 1e6, 1e7, 1e8, 1e9):
-        o = simulate(1e13, 100, facts, stretch=256 * 2**20, clients=clients)
-        needed = (2 * _ARITY + 1) * o.largest_state
-        sizes = f"{o.largest_state / 1e6:,.0f} MB | {needed / 1e9:,.1f} GB"
-        yield f"| {clients:,.0f} | {sizes} | {_time(o.seconds)} | {o.tree_seconds:,.0f} s |"
 
 
 def write_into(page: Path, figures: str) -> None:

@@ -248,6 +248,31 @@ def test_for_each_has_a_result_for_every_value_and_corrects_for_their_number() -
     assert single.p_value < 0.05 < (results["/39",].p_value or 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("clients < 1005000", CheckState.PASS),
+        ("clients < 999000", CheckState.PASS),
+        ("clients < 990000", CheckState.FAIL),
+        ("clients >= 1001000", CheckState.PASS),
+        ("clients >= 1010000", CheckState.FAIL),
+        ("clients < 0", CheckState.FAIL),
+    ],
+)
+def test_an_estimate_fails_only_what_its_error_does_not_explain(
+    text: str, state: CheckState
+) -> None:
+    sample = MetricSample(value=1_000_000, size=2_000_000, relative_error=0.0032)
+    (result,) = evaluate_threshold(parse_threshold(text), one(sample))
+    assert result.state is state
+    assert result.reason
+    strict = DecisionPolicy(strict_limits=True)
+    (result,) = evaluate_threshold(parse_threshold(text), one(sample), None, strict)
+    limit = float(text.split()[-1])
+    holds = limit > 1_000_000 if "<" in text else limit <= 1_000_000
+    assert result.state is (CheckState.PASS if holds else CheckState.FAIL)
+
+
 def test_what_has_vanished_has_no_requests() -> None:
     threshold = parse_threshold("requests >= baseline * 0.5 for each route")
     count = MetricSample(value=200, size=200, events=200)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from apilog.aggregate.ddsketch import bucket_of
 from apilog.checks import parse_threshold
-from apilog.checks.measurement import Measurement, SubjectSamples
+from apilog.checks.measurement import Measurement
+from apilog.checks.samples import SubjectSamples
 from apilog.checks.threshold import MetricSubject
 from apilog.metrics import METRICS
 from apilog.schema import GUESSED_ROUTE, SCHEMA

@@ -17,7 +17,7 @@ from scipy import stats
 
 from apilog.aggregate.ddsketch import GAMMA, bucket_of, bucket_value_ms
 from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, parse_threshold
-from apilog.checks.measurement import SampleKey
+from apilog.checks.samples import SampleKey
 from apilog.checks.threshold import Threshold
 from apilog.checks.time_slices import TimeSlices
 from apilog.report_model import CheckState

@@ -155,6 +155,24 @@ def test_stray_times_and_rejects(run: Run, odd: Path) -> None:
     assert document["input"]["rejects"] == 1
 
 
+def test_estimates(run: Run, tmp_path: Path) -> None:
+    line = '10.{}.{}.{} - - [21/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "c"'
+    log = tmp_path / "crowd.log"
+    log.write_text(
+        "".join(f"{line.format(i // 65_536, i // 256 % 256, i % 256)}\n" for i in range(120_000))
+    )
+    read = ("-l", "combined", "--table", "overview")
+    (document,) = documents(run, "report", ("report", str(log), *read))
+    (found,) = document["estimates"]
+    assert (found["table"], found["column"]) == ("overview", "clients")
+    assert found["relative_error"] == pytest.approx(0.0032, abs=1e-4)
+    count = document["tables"]["overview"][0]["clients"]
+    assert abs(count - 120_000) < 5 * 0.0032 * 120_000
+    shown = run("report", log, *read, "-f", "table")
+    said = " ".join((shown.stdout.decode() + shown.stderr).split())
+    assert "large numbers of clients in overview are estimates, right within 0.95 %" in said
+
+
 @pytest.mark.slow
 def test_checks_and_alerts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = tmp_path / "base.json"

@@ -10,7 +10,7 @@ from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, pars
 from apilog.checks.check_tables import changed_table, checks_table, worst_table
 from apilog.checks.compare import SamplePair, compare_pairs, comparison_table
 from apilog.checks.evaluate import DecisionPolicy
-from apilog.checks.measurement import SampleKey
+from apilog.checks.samples import SampleKey
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.metrics import METRICS
 from apilog.report_model import FileInput, InputSummary, Report

@@ -54,6 +54,9 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         window["strays"] = report.strays
     yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
     yield f'"window": {_compact_json(window)},\n'
+    estimates = [asdict(found) for found in report.estimates if found.table in tables]
+    if estimates:
+        yield f'"estimates": {_compact_json(estimates)},\n'
     if report.layout:
         layout = {"title": report.title, "tables": [asdict(table) for table in report.layout]}
         yield f'"report": {_compact_json(layout)},\n'
