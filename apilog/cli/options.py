@@ -159,7 +159,8 @@ OpenApi = Annotated[
     typer.Option(
         "--openapi",
         metavar="[NAME=]FILE",
-        help="An OpenAPI document: its templates are the routes, and calls are held against it. "
+        help="An OpenAPI document, a file or in object storage: its templates are the routes, and "
+        "calls are held against it. "
         "NAME= is a gateway or host that it is about; may be repeated.",
     ),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from apilog.config.sections import ConfigTable
 from apilog.errors import DeclarationError, UsageError
 from apilog.options import OwnFormat
+from apilog.storage import is_url
 from apilog.time import parse_step, parse_zone
 
 
@@ -62,12 +63,17 @@ def read_defaults(table: ConfigTable) -> DefaultsConfig:
 
 
 def _files(table: ConfigTable, key: str) -> tuple[str, ...] | None:
-    """Return files, relative to the folder of the configuration, each perhaps after `NAME=`."""
+    """Return files, relative to the folder of the configuration, each perhaps after `NAME=`.
+
+    URLs of object storage stay as they are.
+    """
     texts = table.texts(key)
     if texts is None:
         return None
     named = (text.rpartition("=") for text in texts)
-    return tuple(f"{name}{sign}{table.folder / file}" for name, sign, file in named)
+    return tuple(
+        f"{name}{sign}{file if is_url(file) else table.folder / file}" for name, sign, file in named
+    )
 
 
 def _checked_text(table: ConfigTable, key: str, parse: Callable[[str], object]) -> str | None:

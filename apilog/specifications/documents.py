@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from apilog.errors import UsageError, install_hint
+from apilog.storage import StorageError, is_url
 
 MOST_BYTES = 64 << 20
 """The largest file that is read; the specifications of the largest APIs have 15 MB."""
@@ -54,18 +55,20 @@ def _shortened(text: str) -> str:
 
 
 def read_document(file: str) -> dict[str, Any]:
-    """Return what a file holds; the schemas of its components are left out.
+    """Return what a file, or an object at a URL of object storage, holds.
 
-    Raises UsageError for a file that can't be read, is no JSON or YAML object, or is too large.
+    The schemas of its components are left out.
+    Raises UsageError for what can't be read, is no JSON or YAML object, or is too large, and
+    InputError for a URL that names no object.
     """
-    if "://" in file:
-        hint = "save it first, such as with curl -o: nothing is fetched"
+    if "://" in file and not is_url(file):
+        hint = "save it first, such as with curl -o: only s3://, gs:// and az:// are read"
         raise UsageError(f"{file}: a URL, where a file is expected", hint)
     try:
-        with Path(os.path.expanduser(file)).open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
+        data = _read_object(file) if is_url(file) else _read_file(file)
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}") from error
+        hint = error.hint if isinstance(error, StorageError) else ""
+        raise UsageError(f"{file}: {error.strerror or 'no such object'}", hint) from error
     if len(data) > MOST_BYTES:
         problem = f"has more than {MOST_BYTES >> 20} MB"
         raise specification_error(file, None, problem, "split it, and name the files one by one")
@@ -77,6 +80,18 @@ def read_document(file: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise specification_error(file, None, "is no object", _OPENAPI_HINT)
     return document
+
+
+def _read_file(file: str) -> bytes:
+    with Path(os.path.expanduser(file)).open("rb") as opened:
+        return opened.read(MOST_BYTES + 1)
+
+
+def _read_object(file: str) -> bytes:
+    from apilog.storage.cloud.bucket import Bucket, ObjectUrl
+
+    url = ObjectUrl.parse(file)
+    return Bucket(url.scheme, url.bucket).read(url.key, 0, MOST_BYTES + 1).data
 
 
 _OPENAPI_HINT = "an OpenAPI document begins with a line such as `openapi: 3.1.0`"

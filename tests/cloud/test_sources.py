@@ -236,3 +236,28 @@ def test_urls_in_a_log_are_not_followed(bucket: Bucket, url: str, run: Run) -> N
     bucket.write("a.log", text)
     bucket.write("other.log", lines(range(100)))
     assert counts(f"{url}/a.log", run)["lines"] == 10
+
+
+def test_a_specification_may_be_an_object(
+    bucket: Bucket, url: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "a", "version": "1"},
+        "paths": {"/orders/{order}": {"get": {"operationId": "getOrder", "responses": {}}}},
+    }
+    bucket.write("specifications/a.json", json.dumps(document).encode())
+    log = tmp_path / "a.log"
+    log.write_bytes(lines(range(2)).replace(b"GET /", b"GET /orders/"))
+    monkeypatch.chdir(tmp_path)
+    place = f"{url}/specifications/a.json"
+    told = run("report", log, "--openapi", place, "--table", "coverage", "-f", "json")
+    assert told.code == 0, told.stderr
+    (tmp_path / "apilog.toml").write_text(f'[defaults]\nopenapi = ["{place}"]\n')
+    configured = run("report", log, "--table", "coverage", "-f", "json")
+    coverage = json.loads(told.text)["tables"]["coverage"]
+    assert json.loads(configured.text)["tables"]["coverage"] == coverage
+    assert "getOrder" in str(coverage)
+    missing = run("report", log, "--openapi", f"{url}/none.json")
+    assert (missing.code, missing.stdout) == (2, b"")
+    assert "none.json: no such object" in missing.stderr
