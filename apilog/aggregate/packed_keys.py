@@ -45,7 +45,7 @@ def encode_column(values: pl.Series) -> PackedKeys:
     if dtype.is_integer():
         low, high = integer_bounds(values)
         if high - low <= 4 * len(values) + 1000:
-            codes = _without_nulls(values.cast(pl.Int64) - (low - 1)).cast(_CODE)
+            codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
 
             def decode(code: pl.Expr) -> list[pl.Expr]:
                 distance = dictionary_position(code).cast(pl.Int64)
