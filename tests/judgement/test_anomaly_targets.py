@@ -21,15 +21,12 @@ LOGS = (
     ("weekend 0.4, 50/h", "outage 2 h at the weekend"),
     ("weekend 0.4, 50/h", None),
     ("weekend 0.4, 300/h", "outage 2 h by night"),
-    ("weekend 0.4, 300/h", "threefold for 2 h"),
     ("weekend 0.4, 300/h", "twofold for 1 h"),
     ("weekend 0.4, 300/h", "60 % for 6 h"),
-    ("weekend 0.4, 300/h", "70 % for 24 h"),
     ("weekend 0.4, 300/h", "twofold for 72 h"),
     ("weekend 0.7, 300/h", "p95 doubled for 2 h"),
     ("weekend 0.7, 300/h", "one route slower for 6 h"),
     ("a holiday, 300/h", None),
-    ("end of summer time, 300/h", None),
     ("growth of 10 % a week, 300/h", None),
     ("25 % overdispersed, 300/h", None),
 )
@@ -84,8 +81,8 @@ def test_the_targets_hold_on_other_seeds(scorer: ModuleType, tmp_path: Path) -> 
     cells = score(scorer, LOGS[1:], tmp_path / "log.json")  # of the first one see above
     clean = [cell for cell in cells if cell.event is None]
     planted = [cell for cell in cells if cell.event]
-    # At most 0.3 rows in two weeks: of 10 weeks five and more were chance in 2 of 100 runs.
+    # At most 0.3 rows in two weeks: of 8 weeks five and more were chance in 1 of 100 runs.
     assert sum(cell.false for cell in clean) <= 4
-    # Each at 0.95 or 0.9: two and more that are missed of eight were chance in 1 of 10 runs.
+    # Each at 0.95 or 0.9: two and more that are missed of six were chance in 1 of 16 runs.
     assert sum(cell.found for cell in planted) >= len(planted) - 1
     assert sum(cell.rows for cell in planted) <= 1.5 * len(planted)

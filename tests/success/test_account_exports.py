@@ -101,4 +101,4 @@ def test_tables_are_read_as_meant_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_tables_are_read_as_meant_or_refused(tmp_path: Path) -> None:
-    check_tables(tmp_path, 2, 60)
+    check_tables(tmp_path, 2, 30)
