@@ -51,7 +51,7 @@ def test_rows_are_good_bad_or_unknown(rows: list[Row]) -> None:
     for values, judge, declared in told:
         judged = [judge(r) for r in rows if "where" not in declared or r["route"] == "/checkout"]
         share = {"60%": Fraction(3, 5), 0.5: Fraction(1, 2), "100%": Fraction(1)}
-        missed = 1 - share[declared["objective"]]  # type: ignore[index]
+        missed = 1 - share[declared["objective"]]
         known = [each for each in judged if each is not None]
         bad, allowed = known.count(False), len(known) * missed
         assert values["requests"] == len(judged)
