@@ -77,7 +77,7 @@ def _pin_lines(pins: Sequence[str]) -> Iterator[str]:
 def _with_pins(
     file: Path, lines: Sequence[str], place: Place, pin_lines: Sequence[str]
 ) -> Iterator[str]:
-    """Yield the lines with pins in the place of those that there are, or in a section of theirs."""
+    """Return the lines, the pins in place of those that there are or in a section of theirs."""
     position = find_positions(file).get((*place, "pins"))
     if position is not None:
         begin = position[0] - 1

@@ -15,7 +15,7 @@ import polars as pl
 from apilog.engine.row_expression import RowExpression
 from apilog.metrics import DerivedColumn, Metric, MetricKind, Objective
 from apilog.own_metrics.build_metric import MetricHead, count_metric
-from apilog.own_metrics.derived_values import QuotientValue
+from apilog.own_metrics.derived_values import ConditionValue, QuotientValue
 
 _NUMBER = re.compile(r"\s*(\d{1,3}(?:\.\d{1,12})?|\.\d{1,12})\s*(%?)\s*\Z", re.ASCII)
 
@@ -70,7 +70,7 @@ def objective_metric(
     requests = "requests"
     if where is not None:
         requests = f"{name}.requests"
-        chosen = DerivedColumn(name=requests, columns=where.columns, compute=ChosenRequest(where))
+        chosen = DerivedColumn(name=requests, columns=where.columns, compute=ConditionValue(where))
         parts.append(count_metric(requests, chosen, "Requests that it is about."))
     return Metric(
         name=name,
@@ -89,17 +89,6 @@ def objective_metric(
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenRequest:
-    """Whether an objective is about a request; a condition that is null does not choose it."""
-
-    where: RowExpression
-
-    def __call__(self, records: pl.DataFrame) -> pl.Series:
-        """Return true or false for each record."""
-        return self.where.evaluate(records).fill_null(value=False)
-
-
-@dataclass(frozen=True, slots=True)
 class JudgedRequest:
     """Whether a request that is chosen is good, or only whether that is known."""
 
@@ -111,4 +100,4 @@ class JudgedRequest:
         """Return true or false for each record."""
         good = self.good.evaluate(records)
         judged = good.is_not_null() if self.only_known else good.fill_null(value=False)
-        return judged & ChosenRequest(self.where)(records) if self.where else judged
+        return judged & ConditionValue(self.where)(records) if self.where else judged
