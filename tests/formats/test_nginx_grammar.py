@@ -107,7 +107,8 @@ def any_parts(draw: st.DrawFn) -> list[FormatPart]:
 @given(any_parts())
 def test_parts_survive_being_written_and_parsed(given_parts: list[FormatPart]) -> None:
     string = format_string(given_parts)
-    assume(not re.match(r"\s*log_format\s", string))
+    # A line end at the end is the line's own.
+    assume(not re.match(r"\s*log_format\s", string) and not string.endswith("\n"))
     assert parts(string) == given_parts
     assert parse_log_format(string).string == string
 
