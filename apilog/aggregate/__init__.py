@@ -1,7 +1,8 @@
 """The heart: a report's tables from records, as partial, merge and finish.
 
 `partial` makes a small state of a chunk of records, `merge` one state of several, `finish`
-the tables. All engines use these three, so that all give the same figures.
+the tables. All engines use these three, so that all give the same figures. `sum_chunk` is `partial`
+for many chunks, of which some sums are made together when they are merged.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from apilog.aggregate.state import (
     merge_routes,
     partial,
     route_counts,
+    sum_chunk,
     unfound_routes,
 )
 from apilog.aggregate.table_rows import OTHER_TEXT
@@ -56,5 +58,6 @@ __all__ = [
     "score_last_hour",
     "select_tables",
     "split_by_time",
+    "sum_chunk",
     "unfound_routes",
 ]

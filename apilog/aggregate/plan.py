@@ -158,10 +158,22 @@ class Cube:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CubeFamily:
+    """Cubes that are rolled up from one while a chunk's groups are fewer than its records."""
+
+    finest: Cube
+    """Has the keys, sums, histograms and sets of all members, and may be none of them."""
+    members: tuple[int, ...]
+    """Their places among the plan's cubes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CubeLayout:
     """The cubes of a plan, and what each table is rolled up from."""
 
     cubes: tuple[Cube, ...]
+    families: tuple[CubeFamily, ...]
+    """Each cube is in one, those for filters in none."""
     cube_of_table: dict[str, int]
     """Maps a table to the cube of its sums and histograms."""
     cube_of_set: dict[tuple[str, str], int]
@@ -184,6 +196,28 @@ class _CubeDraft:
         self.sums |= definitions.accumulators_of(table.metrics)
         self.sums.update(a for column in columns for a in definitions.extremes_of(column))
         self.derived |= definitions.derived_of(table.metrics)
+
+    def holds(self, cube: Cube) -> bool:
+        """Return whether the cube can be rolled up from this one."""
+        if cube.histograms or cube.distinct:
+            has_keys = self.keys.issuperset(cube.keys)
+        else:
+            has_keys = (self.keys | self.detail).issuperset(cube.keys)
+        return (
+            has_keys
+            and (self.keys | self.detail).issuperset(cube.detail)
+            and self.sums.issuperset(cube.sums)
+            and self.histograms.issuperset(cube.histograms)
+            and self.distinct.issuperset(cube.distinct)
+        )
+
+    def add_cube(self, cube: Cube) -> None:
+        """Add what a cube has whose keys are among these."""
+        self.detail |= {*cube.detail} - self.keys
+        self.sums |= {*cube.sums}
+        self.histograms |= {*cube.histograms}
+        self.distinct |= {*cube.distinct}
+        self.derived |= {*cube.derived}
 
     def to_cube(self) -> Cube:
         needed = {"requests"} | ({"not_found", "guessed"} if "route" in self.keys else set())
@@ -247,7 +281,30 @@ def _lay_out(
         cubes += _filter_cubes(shown, definitions)
     if is_split:
         cubes = [replace(cube, keys=(PERIOD, *cube.keys)) for cube in cubes]
-    return CubeLayout(cubes=tuple(cubes), cube_of_table=source, cube_of_set=distinct)
+    return CubeLayout(
+        cubes=tuple(cubes),
+        families=_find_families(cubes),
+        cube_of_table=source,
+        cube_of_set=distinct,
+    )
+
+
+def _find_families(cubes: Sequence[Cube]) -> tuple[CubeFamily, ...]:
+    """Return the families of cubes; what only the hour tells apart is one, too."""
+    families: list[tuple[_CubeDraft, list[int]]] = []
+    plain = [place for place, cube in enumerate(cubes) if not cube.is_for_filters]
+    for place in sorted(plain, key=lambda place: -len(cubes[place].keys)):
+        cube = cubes[place]
+        for draft, members in families:
+            if draft.holds(cube) or draft.keys == {*cube.keys, "hour"}:
+                draft.add_cube(cube)
+                members.append(place)
+                break
+        else:
+            draft = _CubeDraft(frozenset(cube.keys))
+            draft.add_cube(cube)
+            families.append((draft, [place]))
+    return tuple(CubeFamily(finest=d.to_cube(), members=tuple(m)) for d, m in families)
 
 
 _ENDPOINT = ("gateway", "method", "route")

@@ -15,7 +15,7 @@ import polars as pl
 
 from apilog.aggregate.finish import FinishedTables, finish
 from apilog.aggregate.plan import ReportPlan
-from apilog.aggregate.state import merge, partial
+from apilog.aggregate.state import merge, sum_chunk
 from apilog.time import TimeWindow
 
 LONGEST_WINDOW = timedelta(days=7)
@@ -108,7 +108,7 @@ class SlidingReport:
         step = slot_seconds(window)
         self._plan = sliced = replace(plan, bucket=f"{step}s")
         self.window = SlidingWindow(
-            lambda records: partial(sliced, records),
+            lambda records: sum_chunk(sliced, records),
             lambda states: merge(sliced, states),
             window,
             step,

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
+from apilog.aggregate.chunk_cubes import ChunkCubes, list_cubes
 from apilog.aggregate.cube import CubeState, EncodedRecords, partial_cube, select_keys
 from apilog.aggregate.plan import ReportPlan, cube_layout
 from apilog.aggregate.state import PartialState
@@ -29,12 +30,13 @@ def partial_of_periods(plan: ReportPlan, records: pl.DataFrame) -> PartialState 
     them may have to be folded.
     """
     chunk = EncodedRecords(plan, records)
-    cubes = cube_layout(plan).cubes
-    unbounded = {key for cube in cubes for key in cube.keys} - BOUNDED_KEYS
+    layout = cube_layout(plan)
+    unbounded = {key for cube in layout.cubes for key in cube.keys} - BOUNDED_KEYS
     most = plan.max_keys // _CROWD_SHARE
     if any(chunk.encoded_column(key).size > most for key in unbounded):
         return None
-    states = tuple(partial_cube(cube, chunk) for cube in cubes)
+    summed = ChunkCubes.of_records(layout, chunk, lambda cube: partial_cube(cube, chunk))
+    states = tuple(states[0] for states in list_cubes(layout, [summed]))
     if any(state.keys.height > plan.max_keys for state in states):
         return None
     return PartialState(chunk.times, states)

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from apilog.aggregate.chunk_cubes import ChunkCubes, list_cubes
 from apilog.aggregate.crowded_keys import fold_crowded_key
 from apilog.aggregate.cube import (
     KEPT,
@@ -146,6 +147,8 @@ class PartialState:
     """In the order of the plan's cubes."""
     templates: RouteTemplates = NO_TEMPLATES
     """What merged routes before the end, as there were too many of them."""
+    chunk: ChunkCubes | None = None
+    """The sums of one chunk that only merging makes cubes of; there are none until then."""
 
 
 _CROWDED_KEYS = 25_000
@@ -161,14 +164,22 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     Takes the plan's `columns` as the schema types them, text also as Categorical. Without
     `GUESSED_ROUTE` all routes are taken as guessed.
     """
+    state, layout = sum_chunk(plan, records), cube_layout(plan)
+    assert state.chunk
+    cubes = (states[0] for states in list_cubes(layout, [state.chunk]))
+    bounded = (_bound_chunk(plan, *pair) for pair in zip(layout.cubes, cubes, strict=True))
+    return PartialState(state.times, tuple(bounded), state.templates)
+
+
+def sum_chunk(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
+    """Return what `partial` does, for less: a state that can only be merged."""
     records, templates = _merge_crowded_routes(plan, records)
-    chunk = EncodedRecords(plan, records)
-    layout = cube_layout(plan)
+    chunk, layout = EncodedRecords(plan, records), cube_layout(plan)
     keys = {key for cube in layout.cubes for key in cube.keys} - BOUNDED_KEYS
     is_crowded = any(chunk.encoded_column(key).size > _CROWDED_KEYS for key in keys)
     with _CROWD_TURN if is_crowded else nullcontext():
-        cubes = tuple(_chunk_cube(plan, c, chunk) for c in layout.cubes)
-    return PartialState(chunk.times, cubes, templates)
+        cubes = ChunkCubes.of_records(layout, chunk, lambda cube: _sum_records(plan, cube, chunk))
+    return PartialState(chunk.times, (), templates, cubes)
 
 
 def _merge_crowded_routes(
@@ -208,12 +219,18 @@ def _merge_crowded_routes(
     return records.with_columns(merged.alias("route")), templates
 
 
-def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeState:
-    """Return the state of a cube within the plan's limits."""
+def _sum_records(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeState:
     if cube.is_for_filters:
         return partial_filter_cube(cube, chunk)
     folded = fold_crowded_key(plan, cube, chunk)
-    state = bound_sets(plan, partial_cube(cube, chunk, folded=folded))
+    return _bound_chunk(plan, cube, partial_cube(cube, chunk, folded=folded))
+
+
+def _bound_chunk(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """Return the state of a chunk within the plan's limits."""
+    if cube.is_for_filters:
+        return state
+    state = bound_sets(plan, state)
     # Chunks, too: many of them wait to be merged, each with as many keys as it has lines.
     if state.keys.height <= plan.max_keys:
         return state
@@ -254,9 +271,11 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
 
 def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     times = RecordTimes.merge((p.times for p in partials), plan.timezone, plan.most_state_buckets)
-    cubes = []
-    for i, cube in enumerate(cube_layout(plan).cubes):
-        states = [p.cubes[i] for p in partials]
+    layout, cubes = cube_layout(plan), []
+    of_chunks = list_cubes(layout, [p.chunk for p in partials if p.chunk])
+    whole = [p.cubes for p in partials if not p.chunk]
+    for i, cube in enumerate(layout.cubes):
+        states = [*(cubes_of[i] for cubes_of in whole), *of_chunks[i]]
         if cube.is_for_filters:
             cubes.append(merge_filter_states(plan, cube, states, plan.bucket or times.step))
             continue
@@ -268,8 +287,8 @@ def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> Partial
                 raise too_many_buckets(plan.bucket)
         cubes.append(state)
     templates = reduce(or_, (p.templates for p in partials))
-    whole = PartialState(times, tuple(cubes))
-    return _bound_keys(plan, merge_routes(plan, whole, templates))
+    merged = PartialState(times, tuple(cubes))
+    return _bound_keys(plan, merge_routes(plan, merged, templates))
 
 
 S = TypeVar("S")
@@ -298,5 +317,6 @@ def add_to_batch(batch: Sequence[S], state: S, merge: Callable[[Sequence[S]], S]
 def _count_keys(state: object) -> int:
     """Return how many keys a state has; that of several reports is a tuple or list of states."""
     if isinstance(state, PartialState):
-        return sum(c.keys.height for c in state.cubes)
+        chunk = state.chunk.count_keys() if state.chunk else 0
+        return chunk + sum(c.keys.height for c in state.cubes)
     return sum(map(_count_keys, state)) if isinstance(state, tuple | list) else 0

@@ -23,7 +23,7 @@ from apilog.aggregate import (
     kept_routes,
     merge,
     merge_routes,
-    partial,
+    sum_chunk,
     unfound_routes,
 )
 from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE, StrayTimes
@@ -126,7 +126,7 @@ class Measurement:
     def partial(self, records: pl.DataFrame) -> MeasurementState:
         """Return the state of some records, which have at least the `columns`."""
         return tuple(
-            partial(plan, records.filter(matches_values(where)) if where else records)
+            sum_chunk(plan, records.filter(matches_values(where)) if where else records)
             for where, plan in zip(self.wheres, self._plans, strict=True)
         )
 

@@ -21,7 +21,7 @@ from apilog.aggregate import (
     learn_routes,
     merge,
     merge_in_batches,
-    partial,
+    sum_chunk,
 )
 from apilog.engine.engines import make_run
 from apilog.engine.local import LocalRun
@@ -83,4 +83,4 @@ def can_read_again(sources: Sequence[Source]) -> bool:
 
 
 def _partial_of(plan: ReportPlan) -> Callable[[pl.DataFrame], PartialState]:
-    return lambda records: partial(plan, records)
+    return lambda records: sum_chunk(plan, records)

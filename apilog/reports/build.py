@@ -15,8 +15,8 @@ from apilog.aggregate import (
     ReportPlan,
     finish,
     merge,
-    partial,
     select_tables,
+    sum_chunk,
 )
 from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES, objectives_table
 from apilog.engine.estimate_notes import describe_estimates
@@ -134,7 +134,7 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
         sources,
         options,
         plan.columns,
-        lambda records: (partial(plan, records), earlier.partial(records) if earlier else None),
+        lambda records: (sum_chunk(plan, records), earlier.partial(records) if earlier else None),
         window=TimeWindow.enclosing(windows),
         learns_first=plan.names_routes,
     )

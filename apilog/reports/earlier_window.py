@@ -13,7 +13,7 @@ from typing import Self
 
 import polars as pl
 
-from apilog.aggregate import PartialState, ReportPlan, finish, merge, partial
+from apilog.aggregate import PartialState, ReportPlan, finish, merge, sum_chunk
 from apilog.report_model import EarlierWindow
 from apilog.schema import is_within
 from apilog.time import TimeWindow
@@ -87,7 +87,7 @@ class EarlierSums:
         at = pl.col("timestamp")
         near = records.select("timestamp").filter(is_within(self._reach))
         first, last = near.select(at.min().alias("first"), at.max().alias("last")).row(0)
-        return EarlierState(partial(self.plan, records), first, last)
+        return EarlierState(sum_chunk(self.plan, records), first, last)
 
     def merge(self, states: Sequence[EarlierState]) -> EarlierState:
         """Return one state for several."""

@@ -23,7 +23,15 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
-from apilog.aggregate.cube import number_by_hash, number_keys
+from apilog.aggregate.chunk_cubes import ChunkCubes, list_cubes
+from apilog.aggregate.cube import (
+    CubeState,
+    EncodedRecords,
+    number_by_hash,
+    number_keys,
+    partial_cube,
+)
+from apilog.aggregate.plan import Cube, cube_layout
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import START, property_of, records
 from tests.examples import about
@@ -85,6 +93,31 @@ def test_any_chunks_in_any_order_give_the_same_report_often(
     plan: ReportPlan, rows: list[Record], choice: random.Random
 ) -> None:
     property_of(test_any_chunks_in_any_order_give_the_same_report)(plan, rows, choice)
+
+
+@settings(max_examples=about(6))
+@given(plans, records)
+def test_cubes_of_one_family_are_what_each_is_of_the_records(
+    plan: ReportPlan, rows: list[Record]
+) -> None:
+    # Records that come eight times have few groups, as those of logs.
+    frame = frame_of(rows * 8).select(sorted(plan.columns))
+    chunk, layout = EncodedRecords(plan, frame), cube_layout(plan)
+    alone = tuple(partial_cube(cube, chunk) for cube in layout.cubes)
+    summed: list[Cube] = []
+
+    def sum_records(cube: Cube) -> CubeState:
+        summed.append(cube)
+        return partial_cube(cube, chunk)
+
+    together = list_cubes(layout, [ChunkCubes.of_records(layout, chunk, sum_records)])
+    families = [family for family in layout.families if len(family.members) > 1]
+    if rows:
+        assert len(summed) == len(layout.cubes) - sum(len(f.members) for f in families)
+    assert_same(
+        finish(plan, PartialState(chunk.times, tuple(state for (state,) in together))),
+        finish(plan, PartialState(chunk.times, alone)),
+    )
 
 
 def test_merging_nothing_is_an_empty_report() -> None:

@@ -89,6 +89,16 @@ def test_a_report_needs_few_cubes() -> None:
     assert [cubes[i].keys for i in sorted(hours)] == [tuple(sorted(t.keys)) for t in HOUR_TABLES]
 
 
+def test_a_chunk_is_summed_up_four_times() -> None:
+    families = cube_layout(ReportPlan(tables=select_tables())).families
+    assert sorted(family.finest.keys for family in families) == [
+        (),
+        ("consumer", "hour"),
+        ("gateway", "hour", "method", "route"),
+        ("timestamp",),
+    ]
+
+
 def test_latencies_by_a_detail_get_a_cube_of_their_own() -> None:
     slow = TableSpec(name="slow", keys=("status",), metrics=("requests", "latency_p95"))
     plan = ReportPlan(tables=(*select_tables(["endpoints", "errors"]), slow))

@@ -1,0 +1,123 @@
+"""The states of all cubes of one chunk.
+
+Most chunks have far fewer groups than records. There only the finest cube of a family is summed up
+from the records, and the others from its groups, once for several chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.aggregate.bounded_sets import unite_sets
+from apilog.aggregate.cube import (
+    CubeState,
+    EncodedRecords,
+    add_counts,
+    copy_texts,
+    merge_cube_states,
+    merge_exprs,
+    number_keys,
+    partial_cube,
+)
+from apilog.aggregate.packed_keys import combine_keys
+from apilog.aggregate.plan import Cube, CubeFamily, CubeLayout
+
+_SAMPLE_STEP = 16
+_GROUP_SHARE = 0.75
+"""Adding up groups is quicker than adding up records only where several records share one: in a
+sample they do if it has no more groups than this share of its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCubes:
+    """The states of the cubes of one chunk."""
+
+    families: dict[int, CubeState]
+    """Those of finest cubes, by the place of their family in the plan's layout."""
+    cubes: dict[int, CubeState]
+    """Those that are of no family here, by the place of the cube."""
+
+    @classmethod
+    def of_records(
+        cls, layout: CubeLayout, chunk: EncodedRecords, sum_records: Callable[[Cube], CubeState]
+    ) -> ChunkCubes:
+        """Sum up a chunk; `sum_records` makes the state of a cube alone."""
+        families = {
+            number: partial_cube(family.finest, chunk)
+            for number, family in enumerate(layout.families)
+            if len(family.members) > 1 and _has_few_groups(family, chunk)
+        }
+        rolled_up = {place for number in families for place in layout.families[number].members}
+        cubes = {
+            place: sum_records(cube)
+            for place, cube in enumerate(layout.cubes)
+            if place not in rolled_up
+        }
+        return cls(families, cubes)
+
+    def count_keys(self) -> int:
+        """Return how many keys all of them have."""
+        return sum(state.keys.height for of in (self.families, self.cubes) for state in of.values())
+
+
+def list_cubes(layout: CubeLayout, chunks: Sequence[ChunkCubes]) -> list[list[CubeState]]:
+    """Return the states that these chunks have of each cube of the layout, families as one."""
+    states: list[list[CubeState]] = [
+        [chunk.cubes[place] for chunk in chunks if place in chunk.cubes]
+        for place in range(len(layout.cubes))
+    ]
+    for number, family in enumerate(layout.families):
+        parts = [chunk.families[number] for chunk in chunks if number in chunk.families]
+        if not parts:
+            continue
+        whole = merge_cube_states(family.finest, parts)
+        for place in family.members:
+            states[place].append(roll_up(family.finest, whole, layout.cubes[place]))
+    return states
+
+
+def _has_few_groups(family: CubeFamily, chunk: EncodedRecords) -> bool:
+    keys, detail = (chunk.packed_key(c) for c in (family.finest.keys, family.finest.detail))
+    codes = combine_keys(keys, detail).codes
+    # Counting all groups would take as long as summing them up.
+    sample = codes.gather_every(_SAMPLE_STEP)
+    if sample.n_unique() > _GROUP_SHARE * len(sample):
+        return False
+    return chunk.rows <= chunk.plan.max_keys or codes.n_unique() <= chunk.plan.max_keys
+
+
+def roll_up(finer: Cube, state: CubeState, cube: Cube) -> CubeState:
+    """Return the state of a cube whose keys and detail are among those of a finer one."""
+    if finer == cube:
+        return state
+    sums = state.sums
+    kept = [key for key in cube.keys if key in finer.keys]
+    keys = state.keys.select("fold", *kept)
+    if len(kept) < len(cube.keys):
+        # What is a detail of the finer cube is told apart by its sums alone.
+        detail = sums.select(key for key in cube.keys if key not in kept)
+        keys = keys[sums["id"]].hstack(detail).select("fold", *cube.keys)
+        sums = sums.with_columns(id=pl.int_range(pl.len(), dtype=pl.UInt32))
+    unique, ids, _ = number_keys(keys)
+    has_merged = unique.height < keys.height
+    names = [a.name for a in cube.sums]
+    sums = sums.select("id", *cube.detail, *names)
+    if has_merged:
+        sums = sums.with_columns(id=ids.gather(sums["id"]))
+    if has_merged or len(cube.detail) < len(finer.detail):
+        added = sums.group_by("id", *cube.detail).agg(merge_exprs(cube.sums))
+        sums = added.select("id", *cube.detail, *names)
+    histograms = {c: state.histograms[c] for c in cube.histograms}
+    distinct = {c: state.distinct[c] for c in cube.distinct}
+    if has_merged:
+        histograms = {
+            c: add_counts(h.with_columns(id=ids.gather(h["id"]))) for c, h in histograms.items()
+        }
+        distinct = {
+            c: unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height, state.set_size)
+            for c, d in distinct.items()
+        }
+    return CubeState(copy_texts(unique), sums, histograms, distinct, state.set_size)
