@@ -52,11 +52,17 @@ class SlidingWindow(Generic[S]):
         self._slots: dict[int, S] = {}
         self._known_since: datetime | None = None
         self.late_records = 0
-        """Records that were older than the window, or newer than the log's own time."""
+        """Records that were older than the window, or had no time."""
+        self.ahead_records = 0
+        """Records that were newer than the log's own time."""
 
     def since(self, now: datetime) -> datetime:
         """Return where the window begins; later if nothing is known of a part of it."""
         return max(self._window_start(now), self._known_since or now)
+
+    def end(self, now: datetime) -> datetime:
+        """Return up to which time, itself not included, records are counted now."""
+        return datetime.fromtimestamp((self._slot_of(now) + 1) * self.step, UTC)
 
     def is_complete(self, now: datetime) -> bool:
         """Return whether the whole window is known, so that few requests mean little traffic."""
@@ -68,7 +74,9 @@ class SlidingWindow(Generic[S]):
         first, last = self._first_slot(now), self._slot_of(now)
         slots = (records["timestamp"].dt.epoch("us") // (self.step * 1_000_000)).alias("slot")
         inside = slots.is_between(first, last).fill_null(False)
-        self.late_records += records.height - int(inside.sum())
+        ahead = int((slots > last).sum())
+        self.ahead_records += ahead
+        self.late_records += records.height - int(inside.sum()) - ahead
         # Sums can't be taken back, so that each slot has its own, and old ones are dropped whole.
         for start in slots.filter(inside).unique().to_list():
             slot = self._partial(records.filter(slots == start))

@@ -318,7 +318,7 @@ def _alert_keys() -> dict[str, Schema]:
 
 def _watch() -> Schema:
     frames = finish(WATCH_PLAN, merge(WATCH_PLAN, [])).tables
-    counts = ("lines", "records", "rejects", "skipped", "late")
+    counts = ("lines", "records", "rejects", "skipped", "late", "ahead")
     requests = {name: pl.Schema({name: SCHEMA[name]})[name] for name in ERROR_COLUMNS}
     rows = {
         "endpoints": table_schema("endpoints", frames["endpoints"].schema),

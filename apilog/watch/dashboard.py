@@ -100,6 +100,8 @@ def headline(
         parts.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
     if frame.late:
         parts.append(Text(f"{format_count(frame.late)} late", "dim"))
+    if frame.ahead:
+        parts.append(Text(f"{format_count(frame.ahead)} far ahead", "yellow"))
     return flow_parts(parts, width)
 
 

@@ -69,6 +69,8 @@ class WatchFrame:
     """The step of the traffic table."""
     late: int
     """How many records came too late for the window."""
+    ahead: int
+    """How many records were far ahead of the log's own time, and are not counted."""
     alerts: tuple[tuple[AlertRule, Alert], ...] = ()
 
 
@@ -82,9 +84,10 @@ class RecentErrors:
     def __init__(self) -> None:
         self.frame = pl.DataFrame(schema={name: SCHEMA[name] for name in ERROR_COLUMNS})
 
-    def add(self, records: pl.DataFrame) -> None:
-        """Keep the failed requests that are newer than the kept ones."""
-        failed = records.lazy().filter(is_client_error() | is_server_error())
+    def add(self, records: pl.DataFrame, until: datetime) -> None:
+        """Keep the failed requests before that time that are newer than the kept ones."""
+        known = records.lazy().filter(pl.col("timestamp") < until)
+        failed = known.filter(is_client_error() | is_server_error())
         plain = failed.select(pl.col(name).cast(SCHEMA[name]) for name in ERROR_COLUMNS)
         # Only the newest of each batch are materialised: most errors of a storm are never kept.
         newest = plain.sort("timestamp", nulls_last=False, maintain_order=True).tail(_KEPT_ERRORS)

@@ -85,6 +85,7 @@ def format_json_line(frame: WatchFrame, top: int | None = None) -> bytes:
             "rejects": read.rejects,
             "skipped": read.skipped,
             "late": frame.late,
+            "ahead": frame.ahead,
         },
         "alerts": [
             {

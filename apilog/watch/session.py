@@ -174,6 +174,7 @@ class WatchSession:
             report=report,
             step=timedelta(seconds=window.step),
             late=window.late_records,
+            ahead=window.ahead_records,
             alerts=self._alerts.active_alerts if self._alerts else (),
         )
 
@@ -181,8 +182,9 @@ class WatchSession:
         for records in self._decoder.decode(arrivals):
             self._clock.observe_times(records["timestamp"])
             now = self._clock.now()
-            self._sliding_report.window.add(records, now)
-            self._errors.add(records)
+            window = self._sliding_report.window
+            window.add(records, now)
+            self._errors.add(records, window.end(now))
             if self._alerts:
                 self._alerts.add(records, now)
 

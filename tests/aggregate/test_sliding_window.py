@@ -99,10 +99,10 @@ def test_requests_of_one_instant_are_a_rate_per_second() -> None:
 def test_what_comes_too_late_or_from_the_future_is_counted_apart() -> None:
     rolling = SlidingReport(PLAN, timedelta(minutes=1))
     rolling.window.add(frame([(100, "a", 200, 1.0), (30, "a", 200, 1.0)]), START)
-    assert rolling.window.late_records == 2
+    assert (rolling.window.late_records, rolling.window.ahead_records) == (0, 2)
     rolling.window.add(frame([(100, "a", 200, 1.0)]), START + timedelta(seconds=100))
     rolling.window.add(frame([(30, "a", 200, 1.0)]), START + timedelta(seconds=100))
-    assert rolling.window.late_records == 3
+    assert (rolling.window.late_records, rolling.window.ahead_records) == (1, 2)
     assert rolling.finish(START + timedelta(seconds=100)).tables["overview"]["requests"][0] == 1
 
 

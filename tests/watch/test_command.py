@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,7 +84,14 @@ def test_lines_of_json_count_each_line_once(log: Path) -> None:
         until(shown.seen("lines", 8))
         assert shown.end() == 130
     last = shown.last
-    assert last["input"] == {"lines": 8, "records": 6, "rejects": 1, "skipped": 1, "late": 0}
+    assert last["input"] == {
+        "lines": 8,
+        "records": 6,
+        "rejects": 1,
+        "skipped": 1,
+        "late": 0,
+        "ahead": 0,
+    }
     assert (last["requests"], last["server_errors"]) == (6, 1)
     assert last["error_rate"] == pytest.approx(1 / 6)
     assert last["latency_p50_ms"] == pytest.approx(20, rel=0.01)
@@ -216,6 +223,21 @@ def test_once_of_nothing(run: Run, tmp_path: Path) -> None:
     packed = run("watch", SAMPLE_LOGS / "api.log.1.gz", "--once")
     assert packed.code == 2
     assert "is compressed" in packed.stderr
+
+
+def test_a_wrong_clock_neither_sets_the_window_nor_leads_the_newest_errors(
+    run: Run, tmp_path: Path
+) -> None:
+    lines = [line(f"/p{i}", after=i, status=500) for i in range(12)]
+    lines.insert(5, line("/odd", start=datetime(2036, 2, 7, 6, 28, 16, tzinfo=UTC), status=500))
+    log = write(tmp_path / "wrong.log", lines)
+    frame = json.loads(run("watch", log, "--once", "--json").stdout)
+    assert frame["window"]["until"] == "2026-11-20T12:00:11Z"
+    assert (frame["requests"], frame["input"]["records"], frame["input"]["ahead"]) == (12, 13, 1)
+    assert [error["path"] for error in frame["newest_errors"]][:2] == ["/p11", "/p10"]
+    shown = run("watch", log, "--once").text
+    assert "13 lines · 1 far ahead" in shown
+    assert "/odd" not in shown
 
 
 @pytest.mark.slow
