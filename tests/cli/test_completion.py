@@ -60,6 +60,21 @@ def test_metrics_formats_and_documents(ask: Ask) -> None:
     assert ask("apilog report --by upstream_st") == ["upstream_status"]
 
 
+def test_zsh_and_fish_are_answered_as_their_scripts_ask(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "apilog report --table e")
+    monkeypatch.setenv("_APILOG_COMPLETE", "complete_zsh")
+    assert run().text == '_arguments \'*: :(("endpoints"\n"errors"))\'\n'
+    monkeypatch.setenv("_APILOG_COMPLETE", "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    assert run().text == "endpoints\nerrors\n"
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "is-args")
+    assert run().code == 0
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "apilog report --format nothing")
+    assert run().code == 1  # then fish goes on with the names of files
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes(tmp_path: Path) -> None:
