@@ -27,12 +27,11 @@ from apilog.alerts.targets import (
 from apilog.checks import parse_threshold
 from apilog.checks.threshold import ANOMALY_METRICS, request_catalogue
 from apilog.config import Config
-from apilog.config.sections import TargetConfig
+from apilog.config.sections import ALERT_MIN_REQUESTS, TargetConfig
+from apilog.config.toml_places import Place, describe_place, write_place
 from apilog.errors import UsageError
 from apilog.own_metrics import own_definitions
 
-MIN_REQUESTS = 20
-"""The default of `min_requests`: a window with fewer requests decides nothing."""
 _DEFAULT_WINDOW = timedelta(minutes=5)
 _SHORTEST_WINDOW = timedelta(seconds=1)
 
@@ -44,7 +43,7 @@ class AlertSettings:
     rules: tuple[AlertRule, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     snapshot_writers: tuple[SnapshotWriter, ...] = ()
-    min_requests: int = MIN_REQUESTS
+    min_requests: int = ALERT_MIN_REQUESTS
     state_file: Path | None = None
 
 
@@ -62,7 +61,7 @@ def alert_settings(config: Config) -> AlertSettings:
     rules = []
     for rule in alerts.rules:
         window = rule.over or _DEFAULT_WINDOW
-        with _naming_key(file, rule.path):
+        with _naming_key(file, rule.place):
             threshold = parse_threshold(rule.threshold, catalogues)
             if threshold.is_comparison:
                 hint = "give a number, or use anomaly(requests)"
@@ -86,7 +85,7 @@ def alert_settings(config: Config) -> AlertSettings:
         snapshot_writers=tuple(
             TextfileTarget(name=t.name, path=t.file) for t in alerts.targets if t.file
         ),
-        min_requests=alerts.min_requests or MIN_REQUESTS,
+        min_requests=alerts.min_requests or ALERT_MIN_REQUESTS,
         state_file=alerts.state,
     )
 
@@ -99,7 +98,7 @@ def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
     )
     if target.type == "command":
         return CommandTarget(name=target.name, argv=target.command, delivery=delivery)
-    with _naming_key(file, target.path):
+    with _naming_key(file, target.place):
         # A missing secret is an error before anything is read, not when the first alert fires.
         url = target.url or read_variable(target.url_env or "", "the address")
         address = WebhookAddress.parse(url)
@@ -110,9 +109,10 @@ def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
 
 
 @contextmanager
-def _naming_key(file: Path | None, path: str) -> Iterator[None]:
-    """Let errors name the key of the configuration that they come from."""
+def _naming_key(file: Path | None, place: Place) -> Iterator[None]:
+    """Let errors name the key of the configuration that they come from, and its line."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"{file}: {path}: {error}", error.hint) from error
+        where = describe_place(file, place) if file else write_place(place)
+        raise UsageError(f"{where}: {error}", error.hint) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,7 +123,10 @@ def check_settings(config: Config) -> None:
                 ),
             )
         ),
-        "goals": lambda: parse_goals(config.goals),
+        **{
+            f"goals.{name}": partial(parse_goals, {name: goal})
+            for name, goal in config.goals.items()
+        },
         "alerts": lambda: alert_settings(config),
     }
     for key, check in checks.items():
@@ -137,10 +141,9 @@ def check_settings(config: Config) -> None:
 def _at_key(file: Path | None, key: str, error: UsageError) -> UsageError:
     """Return the error with the place of the key in the file."""
     from apilog.config import read_settings
-    from apilog.config.toml_places import find_position
+    from apilog.config.toml_places import describe_place
 
     if file is None:
         return error
-    position = find_position(file, (*read_settings(file)[2], *key.split(".")))
-    where = f"{file}:{position[0]}:{position[1]}" if position else file
-    return UsageError(f"{where}: {key}: {error}", error.hint)
+    where = describe_place(file, (*read_settings(file)[2], *key.split(".")))
+    return UsageError(f"{where}: {error}", error.hint)

@@ -14,6 +14,8 @@ from apilog.config.sections import ConfigTable
 from apilog.config.toml_places import Place, find_positions
 from apilog.errors import ApilogError, UsageError
 
+ROUTE_KEYS = ("templates", "files", "pins")
+"""The keys of the section, in the order in which templates are tried."""
 _HINT = "write pins = [] there once, each on lines of its own below [routes]"
 
 

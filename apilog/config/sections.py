@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from apilog.config.toml_places import find_position, write_place
+from apilog.config.toml_places import Place, describe_place, write_place
 from apilog.errors import UsageError
 from apilog.options import PlanTerms
 from apilog.text import did_you_mean
@@ -122,12 +122,13 @@ class ConfigTable:
     ) -> UsageError:
         """Return the error about a key; with keys `below` it, in the table that is its value."""
         place = (*self._place, key, *below)
-        position = find_position(self._file, place)
-        where = f"{self._file}:{position[0]}:{position[1]}" if position else self._file
-        return UsageError(f"{where}: {write_place(place)} {problem}", hint)
+        return UsageError(f"{describe_place(self._file, place)} {problem}", hint)
+
+    def place_of(self, key: str) -> Place:
+        return (*self._place, key)
 
     def key_path(self, key: str) -> str:
-        return write_place((*self._place, key))
+        return write_place(self.place_of(key))
 
     def values(self, key: str) -> Mapping[str, object] | None:
         """Return the table that is a value as it is, to be read by what it is about."""
@@ -142,6 +143,8 @@ class ConfigTable:
 
 
 SEVERITIES = ("info", "warning", "critical")
+ALERT_MIN_REQUESTS = 20
+"""The default of `min_requests` of alerts: a window with fewer requests decides nothing."""
 TARGET_TYPES = ("command", "webhook", "slack", "textfile")
 
 
@@ -149,7 +152,7 @@ TARGET_TYPES = ("command", "webhook", "slack", "textfile")
 class RuleConfig:
     """A table `[[alerts.rules]]`."""
 
-    path: str
+    place: Place
     """Where its threshold stands in the file."""
     threshold: str
     name: str
@@ -164,7 +167,7 @@ class RuleConfig:
 class TargetConfig:
     """A table `[[alerts.targets]]`; which keys it may have depends on its type."""
 
-    path: str
+    place: Place
     """Where its type stands in the file."""
     type: str
     name: str
@@ -214,7 +217,7 @@ def _read_rule(table: ConfigTable, targets: tuple[TargetConfig, ...]) -> RuleCon
             hint = f"it is one of {', '.join(known)}" if known else "add [[alerts.targets]]"
             raise table.error("targets", f"names {name!r}, which is no target", hint)
     rule = RuleConfig(
-        path=table.key_path("threshold"),
+        place=table.place_of("threshold"),
         threshold=threshold,
         name=table.text("name") or threshold,
         over=_read_duration(table, "over"),
@@ -232,7 +235,7 @@ def _read_target(table: ConfigTable) -> TargetConfig:
         table, "type", f"one of {', '.join(TARGET_TYPES)}"
     )
     name = table.text("name") or kind
-    target = TargetConfig(path=table.key_path("type"), type=kind, name=name)
+    target = TargetConfig(place=table.place_of("type"), type=kind, name=name)
     match kind:
         case "command":
             command = table.texts("command")
@@ -285,7 +288,7 @@ def _read_duration(table: ConfigTable, key: str) -> timedelta | None:
 
 
 INCONCLUSIVE_CHOICES = ("pass", "fail", "3")
-"""The exit codes to choose from where too little was measured."""
+"""What may come of too little measured: a verdict, or the exit code of its own, the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from apilog.config.format_sections import DefaultsConfig
+from apilog.config.route_sections import ROUTE_KEYS
+from apilog.config.sections import ALERT_MIN_REQUESTS, INCONCLUSIVE_CHOICES, ChecksConfig
 from apilog.config.toml_places import Place, find_positions, write_place
 from apilog.options import CheckOptions, ReportOptions
 
@@ -31,7 +33,7 @@ class Setting:
 def list_settings(
     values: Mapping[str, object], file: Path | None = None, place: Place = ()
 ) -> list[Setting]:
-    """Return what a file sets, and the defaults of options that it does not set.
+    """Return what a file sets, and what is built in of the sections that hold no names of the user.
 
     `values` is the table of apilog's settings, which stands at this place of the file.
     """
@@ -42,16 +44,30 @@ def list_settings(
         for line, _ in [positions.get((*place, *key), (1, 1))]
     ]
     named = {setting.key for setting in found}
-    options = {each.name: each.default for kind in _KINDS for each in fields(kind)}
     built_in = [
-        Setting(key, _write_value(("defaults", each.name), options.get(each.name)), BUILT_IN)
-        for each in fields(DefaultsConfig)
-        if (key := f"defaults.{each.name}") not in named
+        Setting(key, _write_value((section, name), value), BUILT_IN)
+        for section, name, value in _built_in_values()
+        if (key := f"{section}.{name}") not in named
     ]
     return [*found, *built_in]
 
 
-_KINDS = (ReportOptions, CheckOptions)
+def _built_in_values() -> Iterator[tuple[str, str, object]]:
+    """Yield section, key and value of what holds where no file says otherwise."""
+    options = {
+        each.name: each.default for kind in (ReportOptions, CheckOptions) for each in fields(kind)
+    }
+    for each in fields(DefaultsConfig):
+        yield "defaults", each.name, options.get(each.name)
+    for key in ROUTE_KEYS:
+        yield "routes", key, None
+    # The number of requests is that of `[defaults]`, and so are others that options have.
+    own = {"min_requests": None, "inconclusive": INCONCLUSIVE_CHOICES[-1]}
+    for each in fields(ChecksConfig):
+        yield "checks", each.name, own.get(each.name, options.get(each.name))
+    yield from (("alerts", "repeat", None), ("alerts", "min_requests", ALERT_MIN_REQUESTS))
+    yield "alerts", "state", None
+    yield from (("accounts", "source", None), ("accounts", "query", None))
 
 
 def _iter_values(values: object, place: Place = ()) -> Iterator[tuple[Place, object]]:

@@ -36,6 +36,13 @@ def find_position(file: Path, place: Sequence[str | int]) -> tuple[int, int] | N
     return None
 
 
+def describe_place(file: Path, place: Sequence[str | int]) -> str:
+    """Return file, line and column of a value, and the keys that lead to it."""
+    position = find_position(file, place)
+    where = f"{file}:{position[0]}:{position[1]}" if position else file
+    return f"{where}: {write_place(place)}"
+
+
 def find_positions(file: Path) -> dict[Place, tuple[int, int]]:
     """Return line and column of every value of a file, by the keys that lead to it.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from apilog.config.format_sections import DefaultsConfig
+from apilog.config.sections import ChecksConfig
 from tests.commands import Run
 from tests.weblog import SAMPLE_LOGS
 
@@ -55,6 +56,13 @@ def test_each_setting_has_a_value_and_an_origin(folder: Path, run: Run) -> None:
         "origin": "built in",
     }
     assert {f"defaults.{name}" for name in DefaultsConfig.__slots__} <= rows.keys()
+    assert {f"checks.{name}" for name in ChecksConfig.__slots__} <= rows.keys()
+    built_in = {key: row["value"] for key, row in rows.items() if row["origin"] == "built in"}
+    assert built_in["checks.confidence"] == "0.99"
+    assert built_in["checks.inconclusive"] == '"3"'
+    assert built_in["alerts.min_requests"] == "20"
+    assert built_in["routes.templates"] is built_in["accounts.query"] is None
+    assert "checks.thresholds" not in built_in
     assert "secret" not in ran.text
     assert rows["alerts.targets[0].url"]["value"] == '"https://hooks.example.com/…"'
     assert rows["accounts.source"]["value"] == '"postgresql://db.example.com/crm"'
@@ -89,8 +97,17 @@ def test_check_says_that_all_is_well(folder: Path, run: Run) -> None:
         ('[defaults]\nroutes = ["v1"]', "2:1: defaults.routes", "v1"),
         ('[defaults]\nhash_consumers = "env:NOWHERE"', "2:1: defaults.hash_consumers", "NOWHERE"),
         ('[defaults]\nlog_format = "combind"', "2:1: defaults.log_format", "combind"),
-        ('[goals]\nconversions = "5%"', "1:2: goals", "conversions"),
-        ('[[alerts.rules]]\nthreshold = "eror_rate < 5%"', "", "eror_rate"),
+        ('[goals]\nconversions = "5%"', "2:1: goals.conversions", "conversions"),
+        (
+            '[[alerts.rules]]\nthreshold = "eror_rate < 5%"',
+            "2:1: alerts.rules[0].threshold",
+            "eror_rate",
+        ),
+        (
+            '[[alerts.targets]]\ntype = "slack"\nurl = "ftp://x"',
+            "2:1: alerts.targets[0].type",
+            "ftp",
+        ),
         ('[formats.x]\nlines = "jsonn"', "2:1: formats.x", "jsonn"),
     ],
 )
