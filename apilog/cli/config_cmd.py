@@ -15,7 +15,7 @@ from apilog.cli.lifecycle import report_unknown_files
 from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import ExitCode
 from apilog.config.search import OWN_FILE
-from apilog.errors import UsageError
+from apilog.errors import ApilogError, UsageError
 
 if TYPE_CHECKING:
     from apilog.config import Config
@@ -86,59 +86,69 @@ def init(
 
 def check_settings(config: Config) -> None:
     """Raise UsageError for the first setting that is written well and can't be meant."""
+    for key, check in _checks(config).items():
+        try:
+            check()
+        except ApilogError as error:
+            if str(error).startswith(str(config.path)):
+                raise
+            raise _at_key(config.path, key, error) from error
+
+
+def _checks(config: Config) -> dict[str, Callable[[], object]]:
+    """Return what is asked of settings beyond their types, by their keys; each raises why not."""
     from apilog.alerts.settings import alert_settings
+    from apilog.checks.evaluate import DecisionPolicy
     from apilog.checks.grammar import parse_thresholds
     from apilog.developer_success.success_checks import all_catalogues
     from apilog.developer_success.success_metrics import parse_goals
+    from apilog.engine.known_routes import read_known_routes
     from apilog.engine.where import parse_where
     from apilog.formats.file_plan import parse_choice
-    from apilog.options import FormatOptions
+    from apilog.formats.nginx.conf import read_conf
+    from apilog.options import FormatOptions, RecordOptions
     from apilog.own_metrics import own_definitions
     from apilog.privacy import read_key
     from apilog.routes import parse_rules
     from apilog.specifications import load_specifications
 
-    defaults = config.defaults
-    checks: dict[str, Callable[[], object]] = {
-        "defaults.log_format": lambda: parse_choice(
-            FormatOptions(
-                defaults.log_format,
-                nginx_conf=defaults.nginx_conf,
-                client_ip=defaults.client_ip,
-                formats=config.formats,
-            )
+    defaults, given = config.defaults, config.checks
+    chosen = FormatOptions(
+        defaults.log_format,
+        nginx_conf=defaults.nginx_conf,
+        client_ip=defaults.client_ip,
+        formats=config.formats,
+    )
+    openapi = defaults.openapi or ()
+    checks: dict[str, object] = {
+        "defaults.nginx_conf": defaults.nginx_conf and partial(read_conf, defaults.nginx_conf),
+        "defaults.log_format": partial(parse_choice, chosen),
+        "defaults.where": defaults.where and partial(parse_where, defaults.where),
+        "defaults.routes": partial(parse_rules, defaults.routes or ()),
+        "defaults.routes_file": partial(
+            read_known_routes, RecordOptions(routes_file=defaults.routes_file)
         ),
-        "defaults.where": lambda: defaults.where and parse_where(defaults.where),
-        "defaults.routes": lambda: parse_rules(defaults.routes or ()),
-        "defaults.openapi": lambda: load_specifications(defaults.openapi or ()),
-        "defaults.hash_consumers": lambda: (
-            defaults.hash_consumers and read_key(defaults.hash_consumers)
-        ),
-        "checks.thresholds": lambda: (
-            config.checks.thresholds
-            and parse_thresholds(
-                config.checks.thresholds,
-                all_catalogues(
-                    own_definitions(config.metrics, openapi=config.defaults.openapi or ())
-                ),
+        "defaults.openapi": partial(load_specifications, openapi),
+        "defaults.hash_consumers": defaults.hash_consumers
+        and partial(read_key, defaults.hash_consumers),
+        "checks.confidence": given.confidence is not None
+        and partial(DecisionPolicy, confidence=given.confidence),
+        "checks.thresholds": given.thresholds
+        and (
+            lambda: parse_thresholds(
+                given.thresholds, all_catalogues(own_definitions(config.metrics, openapi=openapi))
             )
         ),
         **{
             f"goals.{name}": partial(parse_goals, {name: goal})
             for name, goal in config.goals.items()
         },
-        "alerts": lambda: alert_settings(config),
+        "alerts": partial(alert_settings, config),
     }
-    for key, check in checks.items():
-        try:
-            check()
-        except UsageError as error:
-            if str(error).startswith(str(config.path)):
-                raise
-            raise _at_key(config.path, key, error) from error
+    return {key: check for key, check in checks.items() if callable(check)}
 
 
-def _at_key(file: Path | None, key: str, error: UsageError) -> UsageError:
+def _at_key(file: Path | None, key: str, error: ApilogError) -> ApilogError:
     """Return the error with the place of the key in the file."""
     from apilog.config import read_settings
     from apilog.config.toml_places import describe_place

@@ -97,6 +97,9 @@ def test_check_says_that_all_is_well(folder: Path, run: Run) -> None:
         ('[defaults]\nroutes = ["v1"]', "2:1: defaults.routes", "v1"),
         ('[defaults]\nhash_consumers = "env:NOWHERE"', "2:1: defaults.hash_consumers", "NOWHERE"),
         ('[defaults]\nlog_format = "combind"', "2:1: defaults.log_format", "combind"),
+        ('[defaults]\nnginx_conf = "none"', "2:1: defaults.nginx_conf", "none"),
+        ('[defaults]\nroutes_file = "none"', "2:1: defaults.routes_file", "none"),
+        ("[checks]\nconfidence = 3", "2:1: checks.confidence", "a confidence of 3"),
         ('[goals]\nconversions = "5%"', "2:1: goals.conversions", "conversions"),
         (
             '[[alerts.rules]]\nthreshold = "eror_rate < 5%"',
