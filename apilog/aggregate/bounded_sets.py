@@ -36,9 +36,9 @@ def unite_sets(members: pl.DataFrame, keys: int, size: int) -> pl.DataFrame:
         pairs = members["hash"] ^ members["id"].hash(_HASH_SEED)
         return keep_smallest(members[pairs.arg_unique()], size)
     # One column is quicker than two, and this is the largest set: all clients.
-    hashes = members["hash"].unique()
-    if len(hashes) > size:
-        hashes = hashes.bottom_k(size)
+    # Sorting it takes half the time of a table of hashes.
+    ordered = members["hash"].sort()
+    hashes = ordered.filter(ordered.ne_missing(ordered.shift())).head(size)
     ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
     return pl.DataFrame({"id": ids, "hash": hashes})
 

@@ -31,9 +31,9 @@ from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 
 MOST_ROUTES = 30_000
 """Routes that are learned from: of more a sample, which is the same in any order."""
-MOST_CHUNK_ROUTES = 10_000
+MOST_CHUNK_ROUTES = 4_000
 """Likewise of one chunk, where routes are so many that they have to merge before they are counted:
-what many have in common a tenth of them shows, too."""
+what many have in common few of them show, too."""
 _MOST_DEPTH = 16
 _FEWEST_VALUES = 12
 _SHARED_TAIL = 10
@@ -77,9 +77,11 @@ def learn_templates(
         return known
     if found.height > most:
         # The busy ones, which are literals, and a sample of all by what they are.
-        sampled = found.sort(pl.col("route").hash(_SAMPLE_SEED), "route").head(most)
-        busy = found.top_k(most // 10, by=["found", "route"])
-        found = pl.concat([sampled, busy]).unique("route").sort("route")
+        hashes = found["route"].hash(_SAMPLE_SEED)
+        is_sampled = hashes <= hashes.bottom_k(most).max()
+        least = found["found"].top_k(most // 10).min()
+        busy = found.filter(pl.col("found") >= least).top_k(most // 10, by=["found", "route"])
+        found = pl.concat([found.filter(is_sampled), busy]).unique("route").sort("route")
     rows = [(route.split("/")[1:], n) for route, n in found.select("route", "found").iter_rows()]
     learned: list[LearnedPosition] = []
     _learn_below("", rows, 0, {(p.prefix, p.key[1]): p for p in known.positions}, learned)
