@@ -61,10 +61,12 @@ def test_samples_give_the_stated_columns_in_the_schemas_types(log_format: NginxF
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_read_has_every_column_in_the_schemas_types(
-    name: str,
-) -> None:
-    outcome = read_lines(lines_of(*SAMPLES[name]))
+def test_samples_are_read_as_their_own_format_in_the_schemas_types(name: str) -> None:
+    lines = lines_of(*SAMPLES[name])
+    plan = detect_plan(lines.series)
+    assert plan
+    assert plan.name == name
+    outcome = read_lines(lines, plan)
     assert outcome.rejects.is_empty()
     assert outcome.records.height == len(SAMPLES[name])
     assert tuple(outcome.records.columns) == COLUMNS
@@ -78,9 +80,8 @@ def test_what_is_read_has_every_column_in_the_schemas_types(
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_are_detected_as_their_own_format(name: str) -> None:
-    assert name_of(lines_of(*SAMPLES[name])) == name
-    for sample in SAMPLES[name]:
+def test_a_sample_alone_is_detected_as_its_own_format(name: str) -> None:
+    for sample in SAMPLES[name] if len(SAMPLES[name]) > 1 else ():  # else see above
         assert name_of(lines_of(sample)) == name, sample
 
 

@@ -22,7 +22,7 @@ from tests.examples import about
 from tests.ingest.forked_runs import Forks
 from tests.ingest.numbered_logs import held, lines
 
-ROUNDS, KILLS = 1, 20
+ROUNDS, KILLS = 1, 12
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
 
 

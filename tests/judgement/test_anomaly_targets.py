@@ -55,7 +55,8 @@ def add_log(scorer: ModuleType, cell: Any, seed: int, path: Path) -> None:
     series = scorer.clean_series(family, rng)
     first = scorer.plant(series, family, event, rng) if event else 0
     scorer.write_log(path, family, series, rng)
-    rows = apilog.report([path], tz=family.tz or "UTC").tables["anomalies"].to_dicts()
+    report = apilog.report([path], tz=family.tz or "UTC", tables=["anomalies"])
+    rows = report.tables["anomalies"].to_dicts()
     times = ("timestamp", "end")
     cell.add([row | {t: row[t].isoformat() for t in times} for row in rows], first)
 

@@ -75,17 +75,18 @@ def operations(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) ->
     return healthy.names
 
 
-def places(calls: Sequence[str], of_each: int) -> list[int]:
+def places(calls: Sequence[str], of_each: int, turn: int = 0) -> list[int]:
     """Which of the calls fail in turn, counted from 1: of each kind the first and the last and
     further ones between them, spread evenly over the run; all of a kind that is called no oftener.
 
-    Neighbours leave nearly the same behind: another kind or another stage does not.
+    Neighbours leave nearly the same behind: another kind or another stage does not. Where one of
+    each is enough, it is the first, the middle or the last of them, by the kind and the turn.
     """
-    assert of_each > 1
     chosen = set()
-    for kind in {*calls}:
-        at = [number for number, call in enumerate(calls, 1) if call == kind]
-        chosen |= {at[part * (len(at) - 1) // (of_each - 1)] for part in range(of_each)}
+    for number, kind in enumerate(sorted({*calls}), turn):
+        at = [place for place, call in enumerate(calls, 1) if call == kind]
+        stages = [number % 3 / 2] if of_each == 1 else [n / (of_each - 1) for n in range(of_each)]
+        chosen |= {at[int(stage * (len(at) - 1))] for stage in stages}
     return sorted(chosen)
 
 

@@ -25,12 +25,13 @@ def faults(
     fault: Callable[[], BaseException],
     lasting: bool,
     of_each: int,
+    turn: int = 0,
 ) -> Iterator[tuple[Path, str, BaseException | None]]:
     """A store for each call of a run that is tried, so many of a kind, in which it has failed."""
     calls = operations(monkeypatch, lambda: ingest(tmp_path / "whole"))
     assert {*calls} == {*CHANGES}
     assert len(calls) > 40
-    for at in places(calls, of_each):
+    for at in places(calls, of_each, turn):
         path = tmp_path / f"{at}"
         failed, error = fail(monkeypatch, at, fault, lasting, lambda path=path: ingest(path))
         assert failed
@@ -42,6 +43,7 @@ def test_places_are_of_each_kind_and_of_each_stage() -> None:
     assert places(calls, 2) == [1, 2, 11, 13, 14]
     assert places(calls, 3) == [1, 2, 7, 11, 13, 14]
     assert places(calls, 20) == [*range(1, 15)]
+    assert [places(calls, 1, turn) for turn in range(3)] == [[1, 11, 13], [1, 2, 11], [7, 11, 14]]
 
 
 @pytest.mark.slow
@@ -49,9 +51,12 @@ def test_places_are_of_each_kind_and_of_each_stage() -> None:
 def test_a_disk_that_is_full_leaves_the_old_state_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
 ) -> None:
+    def full() -> OSError:
+        return OSError(errno.ENOSPC, "No space left on device")
+
     seen = set()
     for path, failed, error in faults(
-        monkeypatch, tmp_path, lambda: OSError(errno.ENOSPC, "No space left on device"), lasting, 3
+        monkeypatch, tmp_path, full, lasting, of_each=1, turn=int(lasting)
     ):
         # What only tidies up, and who holds the lock, may fail unnoticed.
         assert error is not None or failed in ("rmdir", "write", "ftruncate")
@@ -72,7 +77,7 @@ def test_a_power_cut_at_any_operation_leaves_the_old_state_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = set()
-    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True, of_each=5):
+    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True, of_each=3):
         assert isinstance(error, PowerCut)
         if Store.is_store(path):
             inputs.add(assert_whole(path))
@@ -133,7 +138,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Pa
     states = []
     with Forks("tests.store.killable_writer") as forks:
         forks.run(tmp_path / "whole")
-        for number in range(15):
+        for number in range(8):
             path = tmp_path / f"{number}"
             forks.killed([path], chance.random())
             states.append(assert_whole(path) if Store.is_store(path) else -1)

@@ -30,9 +30,9 @@ READ = {
 """What is odd, but can be read."""
 GATEWAYS_AND_BAD = [
     pytest.param(gateway, tuple(BAD)[number % len(BAD)], id=str(gateway.name))
-    for number, gateway in enumerate(gateways.GATEWAYS)
+    for number, gateway in enumerate(gateways.GATEWAYS[::2])
 ]
-"""Each gateway once, each bad line twice."""
+"""Every other gateway, each bad line once."""
 
 
 @pytest.mark.parametrize(("gateway", "what"), GATEWAYS_AND_BAD)
@@ -48,7 +48,7 @@ def test_a_bad_line_is_one_reject(run: Run, tmp_path: Path, gateway: Gateway, wh
     assert account["records"] >= (61 if what in READ else 60)
 
 
-@pytest.mark.parametrize("gateway", gateways.GATEWAYS, ids=lambda g: str(g.name))
+@pytest.mark.parametrize("gateway", gateways.GATEWAYS[1::2], ids=lambda g: str(g.name))
 def test_a_last_line_that_is_half_written_costs_only_itself(
     run: Run, tmp_path: Path, gateway: Gateway
 ) -> None:
