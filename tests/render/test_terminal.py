@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
+from apilog.aggregate.objectives import OBJECTIVE_COLUMNS
 from apilog.report_model import FileInput, Report
 from tests.render.hostile_report import empty_report, hostile_report
 
@@ -251,6 +252,15 @@ def test_columns_without_room_are_named(draw):
     notes = " ".join(" ".join(shown[3:]).split())
     assert notes.startswith("No room for column_7, column_8: widen the terminal")
     assert notes.endswith("Without any value: column_0, column_1.")
+
+
+def test_in_few_columns_objectives_keep_whether_they_are_met(draw):
+    frame = pl.DataFrame({column: [1, 2] for column in OBJECTIVE_COLUMNS})
+    frame = frame.with_columns(name=pl.lit("availability"), met=pl.lit(value=True))
+    drawn = text_of(draw("table", with_tables(objectives=frame), table="objectives", width=60))
+    titles = section(drawn, "Objectives")[0]
+    assert [t for t in ("good ratio", "budget used", "met") if t not in titles] == []
+    assert "allowed" not in titles
 
 
 @pytest.mark.parametrize("table", ["endpoints", "traffic", "latency"])

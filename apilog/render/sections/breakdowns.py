@@ -32,6 +32,7 @@ from apilog.render.sections.section import (
     TextColumn,
 )
 from apilog.render.text.cell_text import NULL
+from apilog.render.text.fitting_columns import OWN_COLUMNS
 from apilog.render.text.verdict_text import FIGURES, VERDICT_TABLES
 from apilog.text.units import format_count
 
@@ -142,7 +143,7 @@ def whole_table_section(view: ReportView, name: str) -> Section:
     regular, other = split_other(frame)
     shown = frame if view.top is None else pl.concat([regular.head(view.top), other])
     is_query = name == _QUERY_TABLE
-    order = list(frame.columns) if is_query else _order_of_room(frame)
+    order = list(frame.columns) if is_query else _order_of_room(name, frame)
     columns = []
     for column in shown.columns:
         is_empty = not has_values(regular, column)
@@ -167,8 +168,13 @@ def whole_table_section(view: ReportView, name: str) -> Section:
     return Section(title=title, blocks=[table])
 
 
-def _order_of_room(frame: pl.DataFrame) -> list[str]:
+def _order_of_room(name: str, frame: pl.DataFrame) -> list[str]:
     """Return the columns in the order in which they find room: keys, then the usual metrics."""
+    own = OWN_COLUMNS.get(name)
+    if own and own[0] in frame.columns:
+        groups = frame.columns[: frame.columns.index(own[0])]
+        ranked = [column for column in (*groups, *own) if column in frame.columns]
+        return [*ranked, *(column for column in frame.columns if column not in ranked)]
     keys = key_names(frame)
     if frame.columns[: len(keys)] != keys:
         return frame.columns  # a table whose figures are no metrics of the catalogue

@@ -21,10 +21,14 @@ _METRICS = (
     *("response_bytes", "last_seen", "upstream_latency_p95_ms", "latency_mean_ms"),
 )
 """Metrics of requests, those that say most first; the others follow as they stand in a table."""
-_OWN_COLUMNS: Mapping[str, Sequence[str]] = {
+OWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "anomalies": (
         *("timestamp", "metric", "kind", "value", "expected", "route", "routes", "statuses"),
         *("consumer", "end", "method", "gateway", "consumers"),
+    ),
+    "objectives": (
+        *("name", "objective", "good_ratio", "budget_used", "met", "bad", "requests"),
+        *("unknown", "allowed_bad"),
     ),
     "alerts": ("alert", "state", "labels", "value", "limit", "since", "threshold", "reason"),
     "funnel": ("stage", "accounts", "rate", "step_rate", "median_hours", "reached", "at_risk"),
@@ -40,7 +44,7 @@ _OWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("plan", "quota", "accounts", "requests", "median_usage", "near_limit"),
         *("over_limit", "hardly_used"),
     ),
-    "experiments": (*("variant", "metric", "accounts", "value", "lift", "low", "high", "verdict"),),
+    "experiments": (*("variant", "metric", "value", "lift", "verdict", "accounts", "low", "high"),),
 }
 """Columns of tables that are not metrics by keys, the table's first column first, and then those
 that say most. What stands before its first column are groups that were asked for."""
@@ -62,7 +66,7 @@ def fitting_columns(
         gone = [column for column in _VERDICT_DETAILS if column in frame.columns]
         gone = gone[: frame.width - most]
         return [column for column in frame.columns if column not in gone]
-    own = _OWN_COLUMNS.get(name)
+    own = OWN_COLUMNS.get(name)
     if own and own[0] in frame.columns:
         keys, ranked = frame.columns[: frame.columns.index(own[0]) + 1], own
     else:
