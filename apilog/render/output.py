@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from apilog.errors import UsageError, install_hint
 from apilog.render.svg import charts_of
 from apilog.storage.folder import explain_write_errors
-from apilog.storage.local_folder import atomic_file, refuse_existing
+from apilog.storage.local_folder import atomic_file, refuse_existing, sync_stream
 from apilog.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -144,7 +144,9 @@ class Output:
             for name, path in paths.items():
                 stream = files.enter_context(atomic_file(path, force))
                 self.write(report, stream, replace(options, table=name))
-                stream.flush()
+                # Where a disk is full, some systems say so only here: no file has its name yet.
+                with explain_write_errors(path):
+                    sync_stream(stream)
         return list(paths.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -57,9 +58,12 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
         try:
             with beside.open("wb") as stream:
                 yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
+                sync_stream(stream)
             beside.replace(target)
+            # It is whole now; some file systems, and folders that one may only write to, don't let
+            # its name be synced.
+            with suppress(OutputError):
+                _sync_folder(target.parent)
         finally:
             beside.unlink(missing_ok=True)
     except BrokenPipeError:
@@ -68,6 +72,13 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
     except OSError as error:
         with explain_write_errors(path):
             raise error from None
+
+
+def sync_stream(stream: BinaryIO) -> None:
+    """Have what was written to a file survive a power cut; a device or pipe takes it at once."""
+    stream.flush()
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        os.fsync(stream.fileno())
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:

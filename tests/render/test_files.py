@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def test_a_directory_with_one_of_the_files_is_left_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["statuses.csv"]
     OUTPUTS["csv"].write_directory(hostile_report(), tmp_path, OPTIONS, force=True)
     assert (tmp_path / "statuses.csv").read_text() != "mine"
+
+
+def test_files_of_a_folder_get_their_names_once_all_are_on_the_disk(tmp_path, monkeypatch):
+    sync, calls = os.fsync, iter(range(100))
+
+    def fail_third(number: int) -> None:
+        if next(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", fail_third)
+    with pytest.raises(OutputError, match="No space left"):
+        OUTPUTS["csv"].write_directory(hostile_report(), tmp_path, OPTIONS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_file_is_replaced_only_by_force(tmp_path):
