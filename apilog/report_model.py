@@ -147,6 +147,10 @@ class EstimatedColumn:
     """The standard error of an estimate, as a part of it."""
 
 
+PREVIOUS = "previous"
+"""What outputs call the window before, among the tables, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierWindow:
     """As much time right before the window of a report, which the sources tell of, too."""
@@ -155,6 +159,8 @@ class EarlierWindow:
     until: datetime
     overview: pl.DataFrame
     """The table of that name about this time: one row."""
+    estimates: tuple[EstimatedColumn, ...] = ()
+    """The columns in which values are estimates, of the table `PREVIOUS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

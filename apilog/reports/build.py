@@ -147,6 +147,8 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
     state, before = source_pass.merge_results(merge_both)
     finished = finish_for(options, plan, state)
     tables, pictured = split_pictured(options, finished.tables)
+    previous = earlier.finish(before, source_pass.stored_spans) if earlier and before else None
+    estimates = (*finished.estimates, *(previous.estimates if previous else ()))
     return Report(
         version=__version__,
         command="report",
@@ -160,14 +162,14 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
         timezone=options.tz,
         filters=filters_of(options, plan.window),
         strays=finished.strays.requests if finished.strays else 0,
-        estimates=finished.estimates,
+        estimates=estimates,
         sums=finished.sums,
-        previous=earlier.finish(before, source_pass.stored_spans) if earlier and before else None,
+        previous=previous,
         notes=(
             *source_pass.notes,
             *describe_unmatched(plan, tables),
             *describe_page_rows(options, finished),
-            *describe_estimates(finished.estimates),
+            *describe_estimates(estimates),
             *describe_strays([finished.strays], plan.timezone),
             *describe_clock(finished.clock, plan.timezone),
             *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),

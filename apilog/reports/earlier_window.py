@@ -14,7 +14,7 @@ from typing import Self
 import polars as pl
 
 from apilog.aggregate import PartialState, ReportPlan, finish, merge, sum_chunk
-from apilog.report_model import EarlierWindow
+from apilog.report_model import PREVIOUS, EarlierWindow
 from apilog.schema import is_within
 from apilog.time import TimeWindow
 
@@ -115,6 +115,11 @@ class EarlierSums:
         margin = self._length * _UNKNOWN_SHARE
         if first is None or last is None or first > since + margin or last < until - margin:
             return None
-        overview = finish(self.plan, state.sums).tables[OVERVIEW]
+        finished = finish(self.plan, state.sums)
         assert self.plan.window.until is not None
-        return EarlierWindow(since=since, until=self.plan.window.until, overview=overview)
+        return EarlierWindow(
+            since=since,
+            until=self.plan.window.until,
+            overview=finished.tables[OVERVIEW],
+            estimates=tuple(replace(each, table=PREVIOUS) for each in finished.estimates),
+        )

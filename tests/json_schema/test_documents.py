@@ -161,7 +161,15 @@ def test_estimates(run: Run, tmp_path: Path) -> None:
     log.write_text(
         "".join(f"{line.format(i // 65_536, i // 256 % 256, i % 256)}\n" for i in range(120_000))
     )
+    with log.open("a") as file:
+        file.write(line.format(1, 1, 1).replace("10:00:00", "11:59:59"))
     read = ("-l", "combined", "--table", "overview")
+    since = ("--since", "2026-11-21T11:00", "--until", "2026-11-21T12:00")
+    (document,) = documents(run, "report", ("report", str(log), *read, *since))
+    (found,) = document["estimates"]
+    assert (found["table"], found["column"]) == ("previous", "clients")
+    said = " ".join(run("report", log, *read, *since, "-f", "csv").stderr.split())
+    assert "large numbers of clients in the window before are estimates" in said
     (document,) = documents(run, "report", ("report", str(log), *read))
     (found,) = document["estimates"]
     assert (found["table"], found["column"]) == ("overview", "clients")

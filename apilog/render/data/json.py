@@ -15,7 +15,7 @@ from apilog.render.data.cell_values import iso_timestamp
 from apilog.render.data.ndjson import row_lines
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.text.escape import escape_json
-from apilog.report_model import Report
+from apilog.report_model import PREVIOUS, Report
 from apilog.version import __version__
 
 SCHEMA_VERSION = 1
@@ -54,13 +54,15 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         window["strays"] = report.strays
     yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
     yield f'"window": {_compact_json(window)},\n'
-    estimates = [asdict(found) for found in report.estimates if found.table in tables]
+    has_previous = report.command == "report" and "overview" in tables
+    shown = {*tables, *([PREVIOUS] if has_previous else [])}
+    estimates = [asdict(found) for found in report.estimates if found.table in shown]
     if estimates:
         yield f'"estimates": {_compact_json(estimates)},\n'
     if report.layout:
         layout = {"title": report.title, "tables": [asdict(table) for table in report.layout]}
         yield f'"report": {_compact_json(layout)},\n'
-    if report.command == "report" and "overview" in tables:
+    if has_previous:
         yield f'"previous": {_previous_text(report)},\n'
     if report.state is not None:
         yield f'"state": {_compact_json(report.state)},\n'
