@@ -241,6 +241,9 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
     # Ids are row numbers, so that each state's go on where those before it end.
     offsets = pl.Series([0, *heights[:-1]], dtype=pl.UInt32).cum_sum()
 
+    size = min(s.set_size for s in states)
+    states = [_with_set_size(s, size) for s in states]
+
     def concat_shifted(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
         parts = list(frames)
         # Adding to a column is quicker than a query for each of many small frames.
@@ -254,7 +257,7 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
             concat_shifted(s.sums for s in states),
             {c: concat_shifted(s.histograms[c] for s in states) for c in cube.histograms},
             {c: concat_shifted(s.distinct[c] for s in states) for c in cube.distinct},
-            min(s.set_size for s in states),
+            size,
         ),
     )
 
@@ -278,14 +281,14 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
         added = rows.group_by("id", *cube.detail).agg(merge_exprs(cube.sums))
         return added.select(rows.columns)
 
+    def unite(members: pl.DataFrame) -> pl.DataFrame:
+        return unite_sets(members, unique.height, state.set_size)
+
     return CubeState(
         copy_texts(unique),
         merged(state.sums, add_sums),
         {c: merged(h, add_counts) for c, h in state.histograms.items()},
-        {
-            c: unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height, state.set_size)
-            for c, d in state.distinct.items()
-        },
+        {c: merged(d, unite) for c, d in state.distinct.items()},
         state.set_size,
     )
 
@@ -370,10 +373,14 @@ def bound_sets(plan: ReportPlan, state: CubeState) -> CubeState:
     """Return the state with the members of sets within the plan's limit."""
     sets = state.distinct
     size = fitting_size(sets, state.set_size, plan.max_members, plan.max_cells)
+    return _with_set_size(state, size)
+
+
+def _with_set_size(state: CubeState, size: int) -> CubeState:
     if size == state.set_size:
         return state
-    smaller = {column: keep_smallest(members, size) for column, members in sets.items()}
-    return replace(state, distinct=smaller, set_size=size)
+    sets = {column: keep_smallest(members, size) for column, members in state.distinct.items()}
+    return replace(state, distinct=sets, set_size=size)
 
 
 def select_keys(state: CubeState, kept: pl.Series) -> CubeState:

@@ -133,15 +133,28 @@ def _fold_idler_parts(plan: ReportPlan, cube: Cube, state: CubeState, part: list
     is_kept = state.keys["fold"] == KEPT
     hashes = state.keys.select(part).hash_rows(_PART_SEED)
     rows = pl.DataFrame([hashes.alias("part"), requests.alias("requests")]).filter(is_kept)
-    parts = rows.group_by("part").agg(pl.col("requests").sum(), pl.len().alias("hours"))
+    parts = _sum_parts(rows)
     most = parts.height // 2
+    # Each part has an hour at least.
+    while most > plan.max_keys:
+        most //= 2
     busy = _busiest_parts(parts, most)
     while parts["hours"].filter(busy).sum() > plan.max_keys:
         most //= 2
         busy = _busiest_parts(parts, most)
-    idle = hashes.is_in(parts["part"].filter(~busy).implode()) & is_kept
+    idle = ~hashes.is_in(parts["part"].filter(busy).implode()) & is_kept
     to = pl.select(pl.when(idle).then(_fold_literal(OTHER))).to_series()
     return _fold_keys(cube, state, to)
+
+
+def _sum_parts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return each `part` once, with its `requests` and `hours`."""
+    # Where there are very many most of them have one hour alone, which sorting tells at once.
+    ordered = rows["part"].sort()
+    repeated = ordered.filter(ordered == ordered.shift()).unique()
+    is_repeated = rows["part"].is_in(repeated.implode())
+    added = rows.filter(is_repeated).group_by("part").agg(pl.col("requests").sum(), hours=pl.len())
+    return pl.concat([rows.filter(~is_repeated).with_columns(hours=pl.lit(1, pl.UInt32)), added])
 
 
 def _busiest_parts(parts: pl.DataFrame, most: int) -> pl.Series:
