@@ -53,11 +53,14 @@ def mark_variations(items: list[pytest.Item]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that may start processes or servers, and the further cases of a test."""
     mark_variations(items)
+    starting: dict[Path, bool] = {}
     for item in items:
         assert isinstance(item, pytest.Function)
-        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
-        starts = STARTERS & vars(item.module).keys() or "run_process" in item.fixturenames
-        if starts or folder in ("cloud", "cluster", "real"):
+        if item.path not in starting:
+            folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+            starts = bool(STARTERS & vars(item.module).keys())
+            starting[item.path] = starts or folder in ("cloud", "cluster", "real")
+        if starting[item.path] or "run_process" in item.fixturenames:
             item.add_marker("process")
 
 

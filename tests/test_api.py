@@ -235,6 +235,7 @@ def test_a_source_among_others_that_cannot_be_read_is_in_the_account() -> None:
     assert (read.records, read.error) == (1500, None)
 
 
+@pytest.mark.slow
 def test_a_report_on_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     text = write(tmp_path / "a.txt", ["no log line"])
     unreadable: list[str | list[str | Path]] = ["nowhere.log", [text], ["nowhere.log", text]]

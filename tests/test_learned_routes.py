@@ -16,6 +16,7 @@ from apilog.aggregate import PartialState, ReportPlan, finish, merge, partial, s
 from apilog.routes import LearnedPosition, RouteTemplates, classify_paths, learn_templates
 from apilog.routes.positions import Evidence
 from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
+from tests.examples import about
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 NAMES = [f"{a}{b}" for a in ("am", "bro", "cli", "do", "fen") for b in "nmrstlkv"]
@@ -115,7 +116,7 @@ counted = st.dictionaries(
 
 
 @given(counted, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=about(60))
 def test_the_order_of_routes_decides_nothing(counts: dict[str, int], rng: random.Random) -> None:
     pairs = list(counts.items())
     rng.shuffle(pairs)
@@ -123,7 +124,7 @@ def test_the_order_of_routes_decides_nothing(counts: dict[str, int], rng: random
 
 
 @given(counted)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=about(40))
 def test_renaming_twice_changes_nothing_more(counts: dict[str, int]) -> None:
     frame = pl.DataFrame(
         {"route": [*counts], "found": [*counts.values()]},
@@ -158,7 +159,7 @@ def endpoints(states: list[PartialState], plan: ReportPlan = PLAN) -> dict[str, 
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 7))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=about(15))
 def test_chunks_in_any_order_give_the_same_tables(rng: random.Random, parts: int) -> None:
     lines = [(f"/shop/{slug}/reviews", 200) for slug in SLUGS] + [("/shop/cart/reviews", 200)] * 90
     lines += [(f"/old/{slug}", 404) for slug in SLUGS[:30]]
@@ -229,7 +230,7 @@ def renamed_alone(templates: RouteTemplates, route: str) -> str:
     return prefix
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=about(10))
 @given(st.lists(POSITIONS, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_a_column_is_renamed_as_each_route_alone(
     positions: list[LearnedPosition], rng: random.Random

@@ -93,6 +93,7 @@ def test_a_spike_and_an_outage_are_found_in_their_hours() -> None:
     assert drop["score"] < -6
 
 
+@pytest.mark.slow
 def test_an_outage_of_many_hours_is_one_row_from_its_begin_to_its_end() -> None:
     began = 24 * 6 + 9
     (drop,) = found(lambda h: 0 if began <= h < began + 8 else 100, 24 * 7)
@@ -100,6 +101,7 @@ def test_an_outage_of_many_hours_is_one_row_from_its_begin_to_its_end() -> None:
     assert drop["expected"] == pytest.approx(800, rel=0.02)
 
 
+@pytest.mark.slow
 def test_an_outage_at_a_weekend_is_found() -> None:
     began = 24 * 13 + 9
     (drop,) = found(lambda h: 0 if began <= h < began + 9 else 2 * weekly(h), 24 * 16)
@@ -329,6 +331,7 @@ def test_a_p95_that_doubles_in_two_hours_of_few_requests_is_one_row() -> None:
     assert row["value"] == pytest.approx(2 * row["expected"], rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_fast_route_alone_that_gets_slower_has_the_row() -> None:
     def slower(hour: int, route: str) -> float:
         return 2.5 if 291 <= hour < 297 and route == "/tokens" else 1.0

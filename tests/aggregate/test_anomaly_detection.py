@@ -323,6 +323,7 @@ def in_office_of(zone: str) -> Hours:
     return mean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("zone", "begin", "clock"),
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from apilog.aggregate import ReportPlan, TableSpec, finish, merge, partial
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import START
+from tests.examples import about
 
 QUANTILES = (50, 90, 95, 99)
 PLAN = ReportPlan(
@@ -45,7 +46,7 @@ def test_a_constant_is_exact(value: float, n: int) -> None:
     assert set(quantiles([value] * n).values()) == {value}
 
 
-@settings(max_examples=25)
+@settings(max_examples=about(25))
 @given(st.lists(st.sampled_from([0.0, -0.0, -5.0]), min_size=1))
 def test_zero_is_exactly_zero_and_nothing_is_below(values: list[float]) -> None:
     assert set(quantiles(values).values()) == {0.0}
@@ -59,7 +60,7 @@ def test_the_rank_is_rounded_down() -> None:
     assert quantiles([1.0, 1000.0])[99] == pytest.approx(1, rel=0.01)
 
 
-@settings(max_examples=25)
+@settings(max_examples=about(25))
 @given(st.lists(st.sampled_from([None, math.nan, math.inf, -math.inf, 1e12]), max_size=5))
 def test_what_is_no_duration_is_left_out(values: list[float | None]) -> None:
     assert set(quantiles(values).values()) == {None}

@@ -330,7 +330,7 @@ def test_states_of_many_keys_are_merged_before_there_are_many_of_them(
 
 
 @given(counts=st.lists(st.integers(0, 5), max_size=30), most=st.integers(0, 30))
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 def test_the_busiest_are_kept_and_of_equal_ones_the_first(counts: list[int], most: int) -> None:
     kept = first_of(pl.Series(counts, dtype=pl.Int64), most)
     ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))

@@ -195,6 +195,7 @@ def test_a_target_that_cant_be_told_is_an_error(
     assert "apilog: error: alerts: command: ./nothing can't be run" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_store_is_read_as_far_back_as_rules_look(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,8 +61,8 @@ def binomial(seed: int, n: int, rate: float) -> Callable[[], MetricSample]:
 )
 def test_error_rates_of_identical_traffic(n: int, rate: float) -> None:
     threshold = parse_threshold("error_rate <= baseline")
-    found = alarms(threshold, binomial(1, n, rate), binomial(2, BASELINE, rate), 2000)
-    assert found <= binomial_limit(0.01, 2000)
+    found = alarms(threshold, binomial(1, n, rate), binomial(2, BASELINE, rate), 1000)
+    assert found <= binomial_limit(0.01, 1000)
 
 
 @pytest.mark.parametrize("n", [100, 5000])
@@ -132,9 +132,9 @@ def sample_of(values: Values, q: float | None) -> MetricSample:
 def test_latencies_of_identical_traffic_and_of_slower(text: str, q: float | None) -> None:
     threshold = parse_threshold(text)
     base = durations(10, BASELINE, q)
-    found = alarms(threshold, durations(11, 2000, q), base, 120)
-    slower = alarms(threshold, durations(12, 5000, q, 1.4), base, 40)
-    assert found <= binomial_limit(0.01, 120)
+    found = alarms(threshold, durations(11, 2000, q), base, 80)
+    slower = alarms(threshold, durations(12, 5000, q, 1.4), base, 25)
+    assert found <= binomial_limit(0.01, 80)
     assert slower >= 0.95
 
 

@@ -92,6 +92,7 @@ def test_another_time_of_the_same_sources(folder: Path, run: Run) -> None:
     assert run(*argv, "--baseline", "base.json", "--baseline-until", cut).code == 2
 
 
+@pytest.mark.slow
 def test_a_window_of_a_store_is_a_baseline(folder: Path, run: Run) -> None:
     assert run("ingest", "before.log", "--store", "store").code == 0
     until = ["--until", "2026-11-19T12:30:00Z"]

@@ -87,6 +87,7 @@ def test_exit_codes(folder: Path, run: Run, argv: list[str], code: int) -> None:
     assert run("check", *argv).code == code
 
 
+@pytest.mark.slow
 def test_a_rejected_line_is_an_error_only_if_strict(folder: Path, run: Run) -> None:
     with (folder / "access.log").open("a") as stream:
         stream.write("no request at all\n")
@@ -146,6 +147,7 @@ def test_json_has_the_rows_and_the_account(folder: Path, run: Run) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_tables_of_data(folder: Path, run: Run) -> None:
     argv = ["check", "access.log", *HOLDS, *FAILS]
     rows = [*csv.DictReader(io.StringIO(run(*argv, "-f", "csv").text))]

@@ -123,6 +123,7 @@ def test_what_a_person_reads(folder: Path, run: Run) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_logs_without_durations_compare_their_errors(folder: Path, run: Run) -> None:
     for name in ("a", "b"):
         lines = (folder / f"{name}.log").read_text().splitlines()

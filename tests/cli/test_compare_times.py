@@ -73,6 +73,7 @@ def test_the_sides_are_what_two_windows_give(run: Run) -> None:
     assert f"a is {AFTERNOON}, b is {EVENING}" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_a_store_has_two_times_too(run: Run, tmp_path: Path) -> None:
     run("ingest", LOG, "--store", tmp_path, "--final")
     argv = ("--a", AFTERNOON, "--b", EVENING, "-f", "json")

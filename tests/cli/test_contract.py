@@ -254,6 +254,7 @@ def test_a_list_on_a_terminal_keeps_to_its_width() -> None:
     assert "\x1b" not in text  # NO_COLOR
 
 
+@pytest.mark.slow
 def test_a_wide_terminal_has_sentences_beside_the_columns() -> None:
     text = on_terminal("schema", COLUMNS="120", NO_COLOR="")
     head, first, *rest = plain(text).splitlines()

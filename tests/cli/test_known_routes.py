@@ -36,6 +36,7 @@ def requests_named(run: Run, source: object, *routes: str) -> list[int]:
     return [row["requests"] for row in json.loads(done.text)["tables"]["checks"]]
 
 
+@pytest.mark.slow
 def test_a_threshold_names_a_kind_that_some_values_lack(run: Run, documents: Path) -> None:
     by_look = apilog.report(documents, where="path LIKE '/docs/%'", tables=["overview"])
     assert by_look.tables["overview"]["requests"].item() == DOCUMENTS
@@ -50,6 +51,7 @@ def test_what_another_threshold_names_stays_apart(run: Run, log: Path) -> None:
     assert requests_named(run, log, one, "/shop/{value}") == [1, len(COUNTED) - 1]
 
 
+@pytest.mark.slow
 def test_both_sides_of_a_comparison_have_the_routes_of_a_condition(
     log: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_other_json_is_refused(text: str, says: str, run: Run, log: Path, tmp_pa
     assert says in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_routes_of_standard_input_are_said_to_be_by_look(run_process: Run, log: Path) -> None:
     lines = log.read_bytes()

@@ -106,6 +106,7 @@ def test_a_damaged_file_is_an_error_with_strict(run: Run, cut: Path) -> None:
     assert document(result)["input"]["records"] > 0
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_table_is_told_of_damage_once(run: Run, cut: Path, tmp_path: Path) -> None:
     shown = run("report", cut)
     assert "Inputs with errors" in shown.text

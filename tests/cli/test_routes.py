@@ -85,6 +85,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 def test_own_metrics_have_the_routes_of_a_report(log: Path) -> None:
     names = ["shopping_ratio", "places"]
     report = apilog.report(log, metrics=[*OWN], own_metrics=OWN, tables=["overview", "endpoints"])

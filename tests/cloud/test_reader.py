@@ -17,6 +17,7 @@ from apilog.storage.cloud import object_reader as reading
 from apilog.storage.cloud.bucket import Bucket, ObjectBlock
 from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
 from apilog.transport.opening import open_chunks
+from tests.examples import about
 from tests.ingest.numbered_logs import lines
 
 DATA = bytes(range(256)) * 8
@@ -38,7 +39,9 @@ STEPS = st.lists(
 
 @pytest.mark.slow
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=about(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS, with_end=st.booleans())
 def test_any_reads_and_seeks(

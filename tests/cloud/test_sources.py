@@ -24,6 +24,7 @@ from apilog.errors import InputError
 from apilog.sources import find_sources
 from apilog.storage.cloud.bucket import Bucket
 from tests.commands import Run
+from tests.examples import about
 from tests.ingest.numbered_logs import lines
 
 
@@ -185,7 +186,9 @@ def test_what_is_no_url_is_told(run: Run, url: str) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=about(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(rest=st.text(st.sampled_from("ab/.*?[]%\\ \x00\x1b\udc80é\u202e"), max_size=12))
 def test_any_url_gives_sources_or_a_clear_error(endpoint: str, rest: str) -> None:

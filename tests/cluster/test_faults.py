@@ -32,7 +32,7 @@ SOURCES = [LOGS / "api.log", LOGS / "kong.log", LOGS / "apigee.log", LOGS / "mai
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+def cluster_that_breaks(tmp_path: Path) -> Iterator[DaskCluster]:
     with dask_cluster(tmp_path, workers=1) as started:
         yield started
         close_connections()
@@ -65,7 +65,9 @@ def test_a_killed_worker_costs_nothing_but_time(cluster: DaskCluster, tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_goes_away_ends_the_run(cluster: DaskCluster, tmp_path: Path) -> None:
+def test_a_scheduler_that_goes_away_ends_the_run(
+    cluster_that_breaks: DaskCluster, tmp_path: Path
+) -> None:
     started = tmp_path / "started"
 
     def wait(records: pl.DataFrame) -> int:
@@ -76,9 +78,9 @@ def test_a_scheduler_that_goes_away_ends_the_run(cluster: DaskCluster, tmp_path:
     def kill_scheduler() -> None:
         while not started.exists():
             sleep(0.05)
-        cluster.scheduler.kill()
+        cluster_that_breaks.scheduler.kill()
 
-    run = ClusterRun(SOURCES[:1], SPEC, wait, scheduler=cluster.address)
+    run = ClusterRun(SOURCES[:1], SPEC, wait, scheduler=cluster_that_breaks.address)
     killer = Thread(target=kill_scheduler)
     killer.start()
     with pytest.raises(ClusterError, match="is gone"):
@@ -97,7 +99,10 @@ def test_work_that_fails_for_good_names_the_file(cluster: DaskCluster) -> None:
 
 
 @pytest.mark.slow
-def test_other_versions_are_refused(cluster: DaskCluster, tmp_path: Path, run: Run) -> None:
+def test_other_versions_are_refused(
+    cluster_that_breaks: DaskCluster, tmp_path: Path, run: Run
+) -> None:
+    cluster = cluster_that_breaks
     shadow = tmp_path / "shadow" / "polars-0.0.1.dist-info"
     shadow.mkdir(parents=True)
     (shadow / "METADATA").write_text("Metadata-Version: 2.1\nName: polars\nVersion: 0.0.1\n")
@@ -143,7 +148,7 @@ def test_a_client_that_is_stopped_ends_its_own_workers(tmp_path: Path, number: i
     if not sys.platform.startswith("linux"):
         pytest.skip("/proc is Linux's")
     log = tmp_path / "long.log"
-    log.write_bytes((LOGS / "api.log").read_bytes() * 400)
+    log.write_bytes((LOGS / "api.log").read_bytes() * 200)
     client = subprocess.Popen(
         [sys.executable, "-m", "apilog", "report", str(log), "--engine", "dask"],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -153,7 +158,7 @@ def test_a_client_that_is_stopped_ends_its_own_workers(tmp_path: Path, number: i
     )
     while not (workers := readers_of(log)):
         assert client.poll() is None
-        sleep(0.02)
+        sleep(0.1)  # each look at all files that are open costs more than the client
     # Ctrl-C of a terminal goes to all processes of the session.
     (os.killpg if number == signal.SIGINT else os.kill)(client.pid, number)
     assert client.communicate(timeout=STARTS_WITHIN) == (b"", b"")

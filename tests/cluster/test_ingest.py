@@ -17,19 +17,11 @@ from apilog.store import Store, StoreWriter
 
 pytest.importorskip("distributed")
 
-from apilog.engine.cluster.connection import close_connections
 from apilog.ingestion.cluster_tasks import IngestJob, IngestPart, ingest_part
-from tests.cluster.dask_cluster import DaskCluster, dask_cluster
+from tests.cluster.dask_cluster import DaskCluster
 from tests.commands import Run
 
 LOGS = Path(__file__).parents[2] / "sample_logs"
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
-        yield started
-        close_connections()
 
 
 def stored(store: Path) -> pl.DataFrame:

@@ -67,6 +67,7 @@ def test_a_log_that_is_ingested_in_pieces_gives_what_a_report_reads(
     assert plain(pieces).select(columns).equals(plain(whole.sort("line_number")).select(columns))
 
 
+@pytest.mark.slow
 def test_a_variant_far_behind_the_head_is_read(tmp_path: Path) -> None:
     lines = (SAMPLE_LOGS / "combined.log").read_bytes().splitlines(keepends=True)
     variant = [line.rstrip(b"\n") + b' "0.012"\n' for line in lines]

@@ -151,6 +151,7 @@ def _lines(data: bytes) -> int:
     return data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_no_more_chunks_are_in_flight_than_workers_and_one(
     workers: int, monkeypatch: pytest.MonkeyPatch
@@ -266,6 +267,7 @@ def test_the_lines_of_a_file_of_no_known_format_are_counted(tmp_path: Path, size
     assert searched.error == named.error
 
 
+@pytest.mark.slow
 def test_a_file_of_no_known_format_is_worse_than_damaged(tmp_path: Path) -> None:
     packed = gzip.compress(b"no log line at all\n" * 5000)
     (tmp_path / "cut.log.gz").write_bytes(packed[:-20])

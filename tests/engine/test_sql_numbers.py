@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from apilog.engine.sql_numbers import name_counts, says_name, widen_columns, widen_numbers
 from apilog.engine.where import parse_where
 from apilog.schema import SCHEMA
+from tests.examples import about
 
 START = datetime(2026, 11, 20, 23, 17, 58, tzinfo=UTC)
 ROWS = pl.DataFrame(
@@ -129,7 +130,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert widen_numbers(text) == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 @given(st.text(alphabet="COUNT(*)SUM LENGTH1.5'\"`-/, \n", max_size=40))
 def test_any_text_is_read(text: str) -> None:
     assert len(widen_numbers(name_counts(text))) >= len(text)

@@ -90,6 +90,7 @@ def test_a_run_that_changes_nothing_writes_nothing(archive: tuple[Path, Path]) -
     assert state(to) == before
 
 
+@pytest.mark.slow
 def test_what_is_pruned_leaves_the_index(tmp_path: Path) -> None:
     source, to = log(tmp_path / "a.log", [1, 25]), tmp_path / "site"
     run(source, to, format="html", every=PeriodLength.DAY)

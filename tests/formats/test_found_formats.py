@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ ODD_JSON = {
     "u\x7f\u202e": "/a",
     "req": {"took": 4000},
 }
+FIRST = 30
+"""Lines of a log that are read: as many as it takes to find its format."""
 
 
 def section_of(text: str) -> str:
@@ -34,7 +37,9 @@ def section_of(text: str) -> str:
 def test_pasting_it_gives_the_same_records(
     run: Run, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = SAMPLE_LOGS / f"{name}.log"
+    log = tmp_path / f"{name}.log"
+    with (SAMPLE_LOGS / log.name).open("rb") as lines:
+        log.write_bytes(b"".join(islice(lines, FIRST)))
     text = run("detect", log).text
     if "  as formats" not in text:
         pytest.skip("no format")

@@ -187,7 +187,7 @@ def _check(log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | 
     assert shown == [expected(time, values, known) for time, values in drawn]
 
 
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(any_format("default"), st.lists(any_values(), min_size=1, max_size=3))
 def test_escape_default_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -196,7 +196,7 @@ def test_escape_default_loses_nothing(
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(any_format("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -224,7 +224,7 @@ def any_template(draw: st.DrawFn, escape: EscapeMode) -> LogFormat:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -233,7 +233,7 @@ def test_json_by_escape_json_loses_nothing(
     _check(log_format, drawn)
 
 
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(any_template("default"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_default_is_repaired(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]

@@ -15,6 +15,7 @@ import apilog
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import FileAccount, ReadSpec
 from apilog.transport.opening import CHUNK_BYTES
+from tests.examples import about
 
 COLUMNS = ("status", "path", "method", "duration_ms", "client_ip", "response_bytes", "timestamp")
 LineWriter = Callable[[int], str]
@@ -96,7 +97,9 @@ def test_a_stretch_is_read_the_same_wherever_chunks_are_cut(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=about(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     base=st.sampled_from([combined, json_line]),

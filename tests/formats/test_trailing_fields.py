@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from apilog.formats.detect import detect_plan
 from apilog.formats.nginx.line_fields import split_fields
 from apilog.formats.parse_plan import ParsePlan, iterate_formats
+from tests.examples import about
 from tests.formats.read_rows import lines_of, read_lines, rows
 
 STATUSES = (200, 201, 404, 200, 502, 200, 504, 200)
@@ -200,7 +201,7 @@ FIELDS = {
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=about(40))
 @given(st.permutations([*FIELDS]), st.integers(1, len(FIELDS)))
 def test_no_order_of_trailing_fields_changes_what_is_known(order: list[str], count: int) -> None:
     chosen = order[:count]
@@ -234,7 +235,7 @@ def test_lines_that_are_cut_short_or_spoilt_have_no_say() -> None:
         assert rows(outcome)[: len(good)] == alone, good[-1][:at]
 
 
-@settings(max_examples=200)
+@settings(max_examples=about(200))
 @given(st.text(alphabet=' "[](),;:=|-.0123456789abµs\\', max_size=40))
 def test_fields_put_together_are_the_text(text: str) -> None:
     fields = split_fields(text)

@@ -11,6 +11,7 @@ from apilog.formats.haproxy.log_format import parse_haproxy_format
 from apilog.formats.haproxy.text_formats import HAPROXY_FORMATS
 from apilog.formats.nginx.format import NginxFormat, compile_log_format
 from apilog.formats.nginx.words import plan_words
+from tests.examples import about
 from tests.formats.read_rows import lines_of
 
 CUSTOM = (
@@ -45,7 +46,7 @@ SPLICED = st.builds(
     st.sampled_from([f for f in FORMATS if isinstance(f, NginxFormat)]),
     st.data(),
 )
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 def test_words_have_the_values_of_the_expression(
     lines: list[str], log_format: NginxFormat, data: st.DataObject
 ) -> None:

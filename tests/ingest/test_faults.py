@@ -99,6 +99,7 @@ def test_a_run_whose_disk_fails_is_completed_by_the_next(
     assert seen == {*CHANGES}
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_back_between_runs_changes_nothing(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,12 +149,14 @@ def test_reports(run: Run, odd: Path, tmp_path: Path) -> None:
             assert [*rows[0]] == [*described[name]["items"]["properties"]]
 
 
+@pytest.mark.slow
 def test_stray_times_and_rejects(run: Run, odd: Path) -> None:
     (document,) = documents(run, "report", ("report", str(odd)))
     assert document["window"]["strays"] == 1
     assert document["input"]["rejects"] == 1
 
 
+@pytest.mark.slow
 def test_estimates(run: Run, tmp_path: Path) -> None:
     line = '10.{}.{}.{} - - [21/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "c"'
     log = tmp_path / "crowd.log"

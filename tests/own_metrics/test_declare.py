@@ -13,6 +13,7 @@ from apilog.config import load_config
 from apilog.errors import DeclarationError, UsageError
 from apilog.metrics import METRICS, MetricKind, Unit
 from apilog.own_metrics import declare_metric, own_definitions
+from tests.examples import about
 from tests.own_metrics.record_rows import DECLARED
 
 CONDITION = {"numerator": "status < 400"}
@@ -100,7 +101,7 @@ def test_a_column_that_there_is_already_is_refused() -> None:
         declare_metric("duration", {"quantile": 0.5, "column": "duration_ms"})
 
 
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 @given(
     st.dictionaries(
         st.sampled_from(["numerator", "denominator", "sum", "distinct", "quantile", "column"])

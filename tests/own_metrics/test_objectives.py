@@ -15,6 +15,7 @@ from apilog.errors import UsageError
 from apilog.own_metrics import own_definitions
 from apilog.time import PeriodLength
 from tests.commands import Run
+from tests.examples import about
 from tests.own_metrics.record_rows import ROWS, Row, records_of
 from tests.weblog import SAMPLE_LOGS
 
@@ -38,7 +39,7 @@ def is_spotless(row: Row) -> bool | None:
     return None if row["status"] is None else int(str(row["status"])) < 400
 
 
-@settings(max_examples=25)
+@settings(max_examples=about(25))
 @given(rows=ROWS)
 def test_rows_are_good_bad_or_unknown(rows: list[Row]) -> None:
     definitions = own_definitions(DECLARED)
@@ -64,6 +65,7 @@ def test_rows_are_good_bad_or_unknown(rows: list[Row]) -> None:
         assert values["met"] == (bad <= allowed if known else None)
 
 
+@pytest.mark.slow
 def test_stores_hours_and_all_outputs_have_the_table(tmp_path: Path) -> None:
     apilog.ingest(LOG, store=tmp_path / "store", final=True)
     table = apilog.report(LOG, own_metrics=DECLARED).tables["objectives"]

@@ -85,6 +85,7 @@ def test_what_the_log_does_not_tell_is_unknown(
     assert apilog.report([log], since=since, until=until).previous is None
 
 
+@pytest.mark.slow
 def test_a_log_may_begin_and_end_a_hundredth_of_the_window_off(log: Path) -> None:
     # The last request is of 15 seconds before the end: at half of them, it is the last second.
     for shift, is_known in ((36, True), (37, False)):
@@ -111,6 +112,7 @@ def test_a_wrong_clock_tells_of_no_time(tmp_path: Path) -> None:
     assert apilog.report([log], since=FOURTH, until=FOURTH + HOUR).previous is None
 
 
+@pytest.mark.slow
 def test_a_window_that_only_begins_ends_now(tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     times = [now - timedelta(minutes=n) for n in range(300, 0, -1)]

@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 import apilog
 from apilog.render import OUTPUTS, OutputOptions
 from tests.weblog import START, line, write
@@ -31,6 +33,7 @@ def test_stray_times_are_counted_and_said(tmp_path: Path) -> None:
     assert note.startswith("1 request at 1970-01-01T05:30:00+05:30, far from all others: ")
 
 
+@pytest.mark.slow
 def test_a_window_without_requests_says_when_they_were(tmp_path: Path) -> None:
     log = access_log(tmp_path)
     newest, oldest = (

@@ -60,6 +60,7 @@ def test_standard_input_may_be_compressed(compress: Callable[[bytes], bytes]) ->
     assert python(COPY, stdin=compress(b"one\ntwo\n")).endswith(b"\none\ntwo\n")
 
 
+@pytest.mark.slow
 def test_standard_input_may_be_empty() -> None:
     assert python(COPY) == b""
 
@@ -71,6 +72,7 @@ def test_damage_on_standard_input_comes_after_the_lines() -> None:
     assert text.endswith("cut off")
 
 
+@pytest.mark.slow
 def test_damage_on_standard_input_costs_few_lines() -> None:
     packed = bytearray(gzip.compress(b"".join(b"line %d\n" % n for n in range(100_000))))
     packed[-8] ^= 1

@@ -105,7 +105,7 @@ CUTTINGS = (st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 3
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=about(15))
 @given(*CUTTINGS)
 def test_any_cutting_and_any_order_give_the_same_state(
     seed: int, accounts: int, cuts: list[int]

@@ -74,6 +74,7 @@ def test_the_attribution_window_is_that_of_a_success_report(run: Run) -> None:
     assert values[0] < values[1]
 
 
+@pytest.mark.slow
 def test_what_is_told_of_it(run: Run) -> None:
     both = ("-t", "trial_conversion_rate > 15% for each trial_kind", "-t", "error_rate < 50%")
     code, rows = checked(run, *JOIN, *both, "--strict-limits")

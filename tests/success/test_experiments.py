@@ -54,6 +54,7 @@ def row_of(report: Report, metric: str) -> Row:
     return table.filter(wanted).row(0, named=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heavy", [2, 7])
 def test_a_few_that_call_without_end_do_not_make_most_better(tmp_path: Path, heavy: int) -> None:
     calls = [("A", 10)] * 120 + [("B", 5)] * (120 - heavy) + [("B", 900)] * heavy

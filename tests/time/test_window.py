@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA, is_within
 from apilog.time import ALL_TIME, TimeWindow, parse_window, window
+from tests.examples import about
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 INSTANTS = [START + timedelta(seconds=s) for s in range(-1, 12)]
@@ -60,7 +61,7 @@ def test_the_length_needs_both_limits() -> None:
     assert filled.seconds == 5
 
 
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(windows)
 def test_records_lie_within_as_instants_do(limited: TimeWindow) -> None:
     times = pl.DataFrame(

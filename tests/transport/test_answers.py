@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import about
+
 Split = Callable[..., bytes]
 TEXTS = st.text(max_size=8) | st.sampled_from(['}{"', '"]', "[[", "\\", '{"field":"x"}', "ü€🧀"])
 STYLES: dict[str, Callable[[Any], str]] = {
@@ -24,7 +26,7 @@ def loaded(text: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split(b"\n") if line]
 
 
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 @given(
     rows=ROWS,
     style=st.sampled_from(list(STYLES)),
@@ -41,7 +43,7 @@ def test_rows_of_logs_insights_become_objects(
     assert loaded(split(STYLES[style](answer), window)) == rows
 
 
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 @given(
     lines=st.lists(TEXTS, min_size=1, max_size=4),
     style=st.sampled_from(list(STYLES)),

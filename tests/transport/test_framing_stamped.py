@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.transport.cloudwatch import find_event_start
+from tests.examples import about
 
 Frame = Callable[..., bytes]
 SourceContent = Any
@@ -46,7 +47,7 @@ def _joined(text: str) -> str:
 
 
 @every_wrapping
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 @given(
     messages=st.lists(st.sampled_from([EVENT, XML, BODY, '{"a": 1}']), min_size=1, max_size=6),
     sizes=st.lists(st.integers(1, 300), min_size=1),

@@ -17,6 +17,7 @@ from apilog.sources.line_chunks import OversizeLine
 from apilog.transport.split_events import unfinished_size, with_whole_events
 from tests.commands import Run
 from tests.engine.engine_runs import RunOutput, read_all
+from tests.examples import about
 from tests.weblog import line, write
 
 TIME = "2026-11-21T10:00:00.123456789Z"
@@ -152,7 +153,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=4), min_size=1, max_size=6))
-@settings(max_examples=100)
+@settings(max_examples=about(100))
 def test_no_line_is_lost_or_renumbered(groups: list[list[bytes]]) -> None:
     lines = [text for group in groups for text in group]
     given_ = chunks_of(lines, [len(group) for group in groups])

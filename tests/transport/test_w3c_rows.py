@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.transport.w3c_rows import to_objects
+from tests.examples import about
 
 NAMES = ("date", "cs(User-Agent)", "x", "date")
 VALUES = st.sampled_from(
@@ -69,7 +70,7 @@ def object_of(line: str, names: Sequence[str], software: str | None) -> str:
     count=st.integers(1, 4),
     end=st.booleans(),
 )
-@settings(max_examples=40)
+@settings(max_examples=about(40))
 def test_rows_together_give_what_each_gives_alone(
     shapes: list[tuple[list[str], str, str]], software: str | None, count: int, end: bool
 ) -> None:

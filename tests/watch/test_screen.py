@@ -22,6 +22,7 @@ from apilog.watch.pages import KEY_HELP, Page, ScreenState, draw_screen
 from apilog.watch.screen import ScreenView
 from apilog.watch.session import WatchOptions, WatchSession
 from tests.alerts.alert_builders import notice
+from tests.examples import about
 from tests.weblog import line, write
 
 WINDOW = timedelta(minutes=5)
@@ -94,7 +95,7 @@ def test_at_80x24_each_ranking_has_rows_and_nothing_is_cut_off(frame: WatchFrame
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=about(30))
 @given(st.integers(1, 220), st.integers(1, 70), st.sampled_from(Page), st.integers(0, 300))
 def test_a_page_fills_any_screen(
     frame: WatchFrame, quiet_frame: WatchFrame, width: int, height: int, page: Page, start: int

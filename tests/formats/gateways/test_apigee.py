@@ -481,7 +481,7 @@ noise = objects | good | good.map(lambda line: line[:-9]) | st.text('{}[]":,\t|-
 
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: type(f).__name__)
-@settings(max_examples=about(15))
+@settings(max_examples=about(10))
 @given(parts=st.lists(noise.map(str.encode) | st.binary(max_size=12), max_size=8))
 def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]) -> None:
     lines = EventLines(b"\n".join(parts))
