@@ -69,29 +69,36 @@ def measure_dispersions(
     `timestamp`, `count`, `mean`, `is_marked`, sorted by the first two.
     """
     quantiles = (_MIDDLE, _TAIL) if events_known else (_MIDDLE,)
+    mean, off = pl.col("mean"), pl.col("count") - pl.col("mean")
+    ratios = [
+        (off**2 / (mean + d**2 * mean**2)).quantile(q).alias(f"{i} {j}")
+        for i, d in enumerate(_DEVIATIONS)
+        for j, (q, _) in enumerate(quantiles)
+    ]
+    lazy = frame.lazy()
+    # A query for each length would take several times as long where a log is short.
+    windows = pl.concat(
+        sum_windows(lazy, length, step).with_columns(length=pl.lit(length, pl.UInt32))
+        for length in _MEASURED
+    )
+    rows = (
+        windows.filter(pl.col("marked") == 0, mean > 0)
+        .group_by("length", "series")
+        .agg(*ratios, typical=(mean**2).sum() / mean.sum(), steps=pl.len())
+        .sort("length")
+        .collect()
+    )
     measured: dict[int, list[float]] = {}
-    for length in _MEASURED:
-        windows = sum_windows(frame, length, step).filter(pl.col("marked") == 0)
-        mean, off = pl.col("mean"), pl.col("count") - pl.col("mean")
-        ratios = [
-            (off**2 / (mean + d**2 * mean**2)).quantile(q).alias(f"{i} {j}")
-            for i, d in enumerate(_DEVIATIONS)
-            for j, (q, _) in enumerate(quantiles)
-        ]
-        rows = (
-            windows.filter(mean > 0)
-            .group_by("series")
-            .agg(*ratios, typical=(mean**2).sum() / mean.sum(), windows=pl.len() / length)
-        )
-        for row in rows.iter_rows(named=True):
-            known = measured.setdefault(row["series"], [])
-            if row["windows"] < _FEWEST_WINDOWS and known:
-                continue
-            deviation = _least_deviation(row, quantiles)
-            # The typical mean is that of the window of a request: nights tell little of chance.
-            # Of few windows the dispersion is known badly; too little of it makes false events.
-            unsure = 2 / max(row["windows"], 1.0) ** 0.5
-            known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
+    for row in rows.iter_rows(named=True):
+        known = measured.setdefault(row["series"], [])
+        windows_apart = row["steps"] / row["length"]
+        if windows_apart < _FEWEST_WINDOWS and known:
+            continue
+        deviation = _least_deviation(row, quantiles)
+        # The typical mean is that of the window of a request: nights tell little of chance.
+        # Of few windows the dispersion is known badly; too little of it makes false events.
+        unsure = 2 / max(windows_apart, 1.0) ** 0.5
+        known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
     return {series: _interpolate(known) for series, known in measured.items()}
 
 
