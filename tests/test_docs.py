@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
 import re
@@ -11,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 import apilog
 import apilog.errors
@@ -150,6 +153,38 @@ def test_examples_run(folder: Path, run: Run, path: Path) -> None:
     for argv in commands_in(text):
         result = run(*argv)
         assert result.code == 0, (argv, result.stderr)
+
+
+def printed_commands() -> Iterator[tuple[str, list[str]]]:
+    """The page and the words of each command of apilog in a block of any language."""
+    for path in PAGES:
+        for language, block in BLOCK.findall(path.read_text("utf-8")):
+            for line in block.replace("\\\n", " ").splitlines() if language != "python" else ():
+                found = re.search(r"(?:^|[\s/=])apilog ((?:[a-z]+|-)\b.*)", line)
+                # What is drawn, and the head of a help, begin so, too.
+                if not found or " · " in line or line.startswith("Usage: "):
+                    continue
+                words = shlex.shlex(found[1], posix=True, punctuation_chars="|&;<>")
+                words.whitespace_split = True
+                with contextlib.suppress(ValueError):  # a sentence with an apostrophe
+                    argv = [*takewhile(lambda word: word.strip("|&;<>"), words)]
+                    if argv[0] in {name.split()[0] for name, _ in COMMANDS}:
+                        yield f"{name_of(path)}: {' '.join(argv)}", argv
+
+
+def test_every_printed_command_is_understood() -> None:
+    """Those that can't run here are parsed at least: their options exist and take such values."""
+    commands = dict(printed_commands())
+    assert len(commands) > 150
+    for place, argv in commands.items():
+        line: Any = command_line()
+        rest = list(argv)
+        while hasattr(line, "commands"):
+            line = line.commands[rest.pop(0)]
+        try:
+            line.make_context("apilog", rest)
+        except typer.TyperException as problem:
+            pytest.fail(f"{place}: {problem.format_message()}")
 
 
 def printed(language: str) -> list[str]:
