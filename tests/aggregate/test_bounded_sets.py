@@ -74,7 +74,7 @@ def test_any_chunks_in_any_order_give_the_same_estimates(
 
 
 @pytest.mark.slow
-@settings(max_examples=about(60))
+@settings(max_examples=about(30))
 @given(plans, callers, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_estimates_often(
     plan: ReportPlan, rows: list[Record], choice: random.Random

@@ -182,7 +182,7 @@ def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_rou
 
 
 @pytest.mark.slow
-@settings(max_examples=about(40))
+@settings(max_examples=about(25))
 @given(records, st.integers(1, 3), st.integers(1, 3))
 def test_all_tables_fold_alike_and_exactly_often(
     rows: list[Record], top: int, max_routes: int

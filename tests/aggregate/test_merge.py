@@ -87,7 +87,7 @@ def test_any_chunks_in_any_order_give_the_same_report(
 
 
 @pytest.mark.slow
-@settings(max_examples=about(30))
+@settings(max_examples=about(20))
 @given(plans, records, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_report_often(
     plan: ReportPlan, rows: list[Record], choice: random.Random

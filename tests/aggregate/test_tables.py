@@ -51,7 +51,7 @@ def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=about(40))
+@settings(max_examples=about(25))
 @given(st.one_of(records, bare_records))
 def test_every_table_is_what_its_definitions_say_often(rows: list[Record]) -> None:
     property_of(test_every_table_is_what_its_definitions_say)(rows)

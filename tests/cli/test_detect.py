@@ -113,7 +113,7 @@ def test_compressed_files_are_looked_into(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_file_of_a_folder_is_told_of(run: Run, tmp_path: Path) -> None:
-    for path in (*SOME[::3], SAMPLE_LOGS / "api.log.1.gz"):
+    for path in (*SOME[::4], SAMPLE_LOGS / "api.log.1.gz"):
         shutil.copy(path, tmp_path)
     shutil.copytree(SAMPLE_LOGS / "success", tmp_path / "success")
     paths = {finding["path"] for finding in findings(run, tmp_path)}
@@ -220,7 +220,7 @@ def test_a_format_can_be_tried(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("columns", "logs"), [(60, SOME[::2]), (200, SOME[1::4])])
+@pytest.mark.parametrize(("columns", "logs"), [(60, SOME[::3]), (200, SOME[1::6])])
 def test_text_fits_the_width_but_for_what_is_to_be_copied(
     run: Run, monkeypatch: pytest.MonkeyPatch, columns: int, logs: list[Path]
 ) -> None:

@@ -76,7 +76,7 @@ def test_a_long_archive_costs_a_handful_of_requests(
     store, to = f"{url}/store", f"{url}/site"
     apilog.ingest(log(tmp_path / "a.log", (0, 24)), store=store, final=True)
     apilog.export(store, to=to, format="html")
-    folder, days = folder_at(to), 400
+    folder, days = folder_at(to), 150
     sample = PeriodManifest.from_json(folder.read_file("2026-11-20/period.json"))
     page = folder.read_file("2026-11-20/report.html")
     first = datetime(2025, 1, 1, tzinfo=UTC)

@@ -272,8 +272,8 @@ ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_byt
 def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: str) -> None:
     chance = random.Random(4)
     written = killed = 0
-    for _ in range(6):
-        written += 1500
+    for _ in range(4):
+        written += 800
         bucket.write("in/access.log", lines(range(written)))
         with subprocess.Popen(
             [sys.executable, "-c", INGEST, f"{url}/in", store], stdout=subprocess.PIPE

@@ -131,7 +131,7 @@ def test_any_traffic_is_read_as_it_was(
 
 
 @pytest.mark.slow
-@settings(max_examples=about(40))
+@settings(max_examples=about(20))
 @given(name=st.sampled_from(list(SHAPES)), calls=traffic())
 def test_more_traffic_is_read_as_it_was(
     name: str, calls: list[Call], tmp_path_factory: pytest.TempPathFactory
