@@ -9,8 +9,8 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.lifecycle import QuietFlags, note_skipped, report_files
-from apilog.cli.options import Force, Rejects
+from apilog.cli.lifecycle import RunFlags, note_skipped, refuse_rejects, report_files
+from apilog.cli.options import Force
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 from apilog.options import IngestOptions
@@ -26,16 +26,9 @@ class IngestFlags(IngestOptions):
     ] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestRunFlags(QuietFlags):
-    """Options on what the command says, and where rejected lines go."""
-
-    rejects: Rejects = None
-
-
 def ingest(
     read: IngestFlags,
-    run: IngestRunFlags,
+    run: RunFlags,
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -75,7 +68,10 @@ def ingest(
     if sources:
         with run.open_hooks(force=force) as hooks:
             summary = apilog.ingest(sources, store=store, **replace(read, **hooks).as_arguments())
-        failed = report_files(summary.errors, strict=False, quiet=run.quiet)
+        failed = report_files(summary.errors, strict=run.strict, quiet=run.quiet)
+        if run.strict and summary.input.rejects:
+            refuse_rejects(summary.input.rejects, "the store")
+            failed = True
         if not run.quiet:
             note_skipped(summary.input.files)
             for text in summary.notes:

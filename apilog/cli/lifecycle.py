@@ -263,12 +263,15 @@ def report_input_errors(
         note_skipped(report.input.files)
     if flags.strict and report.input.rejects:
         keeper = "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
-        count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
-        streams.error(
-            f"{count} could not be read, and --strict allows none", f"{keeper} keeps them"
-        )
+        refuse_rejects(report.input.rejects, keeper)
         return ExitCode.ERROR
     return ExitCode.ERROR if failed else ExitCode.OK
+
+
+def refuse_rejects(rejects: int, keeper: str = "--rejects FILE") -> None:
+    """Print the error that `--strict` makes of rejected lines; `keeper` is what keeps them."""
+    count = "1 line" if rejects == 1 else f"{rejects:,} lines"
+    streams.error(f"{count} could not be read, and --strict allows none", f"{keeper} keeps them")
 
 
 def report_files(files: Sequence[FileInput], *, strict: bool, quiet: bool) -> bool:

@@ -65,12 +65,14 @@ class IngestSummary:
         read = self.input
         files = {"new": self.new, "continued": self.continued, "already known": self.known}
         counts = ", ".join(f"{format_count(count)} {name}" for name, count in files.items())
-        failed = f", {format_count(self.failed)} failed" if self.failed else ""
+        foreign = sum(file.is_foreign for file in self.errors)
+        for count, name in ((foreign, "left out"), (self.failed - foreign, "failed")):
+            counts += f", {format_count(count)} {name}" if count > 0 else ""
         sizes = f"{format_bytes(self.bytes_in)} in, {format_bytes(self.bytes_out)} out"
         kinds = {"records": read.records, "rejects": read.rejects, "skipped": read.skipped}
         lines = " + ".join(f"{format_count(count)} {name}" for name, count in kinds.items())
         return (
-            f"files: {counts}{failed}",
+            f"files: {counts}",
             f"lines: {format_count(read.lines)} = {lines}",
             f"{sizes}, {format_duration(self.seconds * 1000)}",
         )

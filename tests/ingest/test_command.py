@@ -58,6 +58,21 @@ def test_lines_of_a_refused_file_are_counted_and_not_kept(
     assert not list(store.glob("rejects/**/*.parquet"))
 
 
+def test_what_is_left_out_of_a_folder_is_no_failure_but_strictly(run: Run, store: Path) -> None:
+    Path("logs").mkdir()
+    Path("logs/a.log").write_bytes(lines(range(20)) + BAD)
+    Path("logs/readme").write_bytes(BAD * 5)
+    result = run("ingest", "logs", "--store", store)
+    assert result.code == 0
+    assert "files: 1 new, 0 continued, 0 already known, 1 left out\n" in result.stderr
+    assert run("ingest", "logs", "--store", store, "--strict").code == 2
+    again = run("ingest", "logs/a.log", "--store", "other", "--strict")
+    assert again.code == 2
+    assert "1 line could not be read, and --strict allows none" in again.stderr
+    assert held(Path("other")) == [*range(20)]
+    assert run("ingest", "logs/a.log", "--store", "other", "--strict").code == 0
+
+
 def test_a_damaged_source_is_noted(run: Run, store: Path) -> None:
     Path("a.log.gz").write_bytes(gzip.compress(lines(range(5000)))[:-500])
     result = run("ingest", "a.log.gz", "--store", store)
