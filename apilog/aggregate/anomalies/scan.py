@@ -12,14 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import TypeVar
 
 import polars as pl
 
 from apilog.aggregate.anomalies.counts import HOUR
 from apilog.aggregate.anomalies.surprise import score_count, score_expr
-
-Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72)
 """Hours of the windows."""
@@ -75,30 +72,24 @@ def measure_dispersions(
         for i, d in enumerate(_DEVIATIONS)
         for j, (q, _) in enumerate(quantiles)
     ]
-    lazy = frame.lazy()
-    # A query for each length would take several times as long where a log is short.
-    windows = pl.concat(
-        sum_windows(lazy, length, step).with_columns(length=pl.lit(length, pl.UInt32))
-        for length in _MEASURED
-    )
-    rows = (
-        windows.filter(pl.col("marked") == 0, mean > 0)
-        .group_by("length", "series")
-        .agg(*ratios, typical=(mean**2).sum() / mean.sum(), steps=pl.len())
-        .sort("length")
-        .collect()
-    )
+    windows = _Windows(frame, step)
     measured: dict[int, list[float]] = {}
-    for row in rows.iter_rows(named=True):
-        known = measured.setdefault(row["series"], [])
-        windows_apart = row["steps"] / row["length"]
-        if windows_apart < _FEWEST_WINDOWS and known:
-            continue
-        deviation = _least_deviation(row, quantiles)
-        # The typical mean is that of the window of a request: nights tell little of chance.
-        # Of few windows the dispersion is known badly; too little of it makes false events.
-        unsure = 2 / max(windows_apart, 1.0) ** 0.5
-        known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
+    for length in _MEASURED:
+        own = windows.of_length(length)
+        rows = (
+            own.filter((own["marked"] == 0) & (own["mean"] > 0))
+            .group_by("series")
+            .agg(*ratios, typical=(mean**2).sum() / mean.sum(), windows=pl.len() / length)
+        )
+        for row in rows.iter_rows(named=True):
+            known = measured.setdefault(row["series"], [])
+            if row["windows"] < _FEWEST_WINDOWS and known:
+                continue
+            deviation = _least_deviation(row, quantiles)
+            # The typical mean is that of the window of a request: nights tell little of chance.
+            # Of few windows the dispersion is known badly; too little of it makes false events.
+            unsure = 2 / max(row["windows"], 1.0) ** 0.5
+            known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
     return {series: _interpolate(known) for series, known in measured.items()}
 
 
@@ -133,46 +124,50 @@ def _interpolate(known: Sequence[float]) -> tuple[float, ...]:
     return tuple(values)
 
 
-def sum_windows(frame: Frame, length: int, step: timedelta = HOUR) -> Frame:
-    """Return each window of so many steps in a row.
+class _Windows:
+    """All windows of a frame: each is told by the length and the number of its last row."""
 
-    Its columns are `series`, `start`, `count`, `mean`, `marked`.
-    """
-    before = {c: pl.col(c).cum_sum() for c in ("count", "mean")}
-    marked = pl.col("is_marked").cast(pl.Int64).cum_sum()
-    sums = [(e - e.shift(length, fill_value=0)).alias(c) for c, e in before.items()]
-    start = pl.col("timestamp").shift(length - 1)
-    whole = (pl.col("series") == pl.col("series").shift(length - 1)) & (
-        pl.col("timestamp") - start == (length - 1) * step
-    )
-    return (
-        frame.select(
-            "series",
-            start.alias("start"),
-            *sums,
-            (marked - marked.shift(length, fill_value=0)).alias("marked"),
-            whole.alias("whole"),
+    def __init__(self, frame: pl.DataFrame, step: timedelta) -> None:
+        """Takes a frame as `measure_dispersions` does."""
+        self._step = step
+        self._rows = frame.select("series", "timestamp")
+        totals = frame.select(
+            pl.col("count", "mean").cum_sum(), marked=pl.col("is_marked").cast(pl.Int64).cum_sum()
         )
-        .filter("whole")
-        .with_columns(pl.col("mean").clip(0.0))
-    )
+        # A first row of zeros, so that each window is the difference of two.
+        zeros = totals.head(0).clear(1).select(pl.all().fill_null(0))
+        self._totals = pl.concat([zeros, totals])
+
+    def of_length(self, length: int) -> pl.DataFrame:
+        """Return the windows of a length: `series`, `start`, `count`, `mean`, `marked`."""
+        count = max(self._rows.height - length + 1, 0)
+        first, last = self._rows.head(count), self._rows.tail(count)
+        span = (length - 1) * self._step
+        is_whole = (first["series"] == last["series"]) & (
+            last["timestamp"] - first["timestamp"] == span
+        )
+        sums = [
+            (total.tail(count) - total.head(count)).clip(0) for total in self._totals.get_columns()
+        ]
+        windows = pl.DataFrame([first["series"], first["timestamp"].alias("start"), *sums])
+        return windows if is_whole.all() else windows.filter(is_whole)
 
 
 def find_far_windows(frame: pl.DataFrame, step: timedelta = HOUR) -> pl.DataFrame:
     """Return the windows of `LENGTHS` that are far off what is usual, whatever the dispersion.
 
     They are few, and only of these a score is computed. Takes a frame as `measure_dispersions`
-    does; adds `at`, the index of the length, to the columns of `sum_windows`.
+    does; its columns are `series`, `start`, `count`, `mean`, `marked`, `length`.
     """
-    mean = pl.col("mean")
-    off = (pl.col("count") - mean).abs()
-    lazy = frame.lazy()
-    return pl.concat(
-        sum_windows(lazy, length, step)
-        .filter(off >= LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
-        .with_columns(at=pl.lit(i, pl.UInt32))
-        for i, length in enumerate(LENGTHS)
-    ).collect()
+    windows = _Windows(frame, step)
+    far = []
+    for length in LENGTHS:
+        own = windows.of_length(length)
+        mean = own["mean"]
+        off = (own["count"] - mean).abs()
+        is_far = (off >= LEAST_CHANGE * mean) & (off >= LEAST_COUNT) & (off > 2 * mean.sqrt())
+        far.append(own.filter(is_far).with_columns(length=pl.lit(length, pl.UInt32)))
+    return pl.concat(far)
 
 
 def find_events(
@@ -198,7 +193,8 @@ def find_events(
             "limit": pl.Float64,
         },
     )
-    dispersion = pl.col("by_length").list.get(pl.col("at"))
+    place = pl.col("length").replace_strict(LENGTHS, range(len(LENGTHS)), return_dtype=pl.UInt32)
+    dispersion = pl.col("by_length").list.get(place)
     score = score_expr(pl.col("count"), pl.col("mean"), pl.col("dispersion"))
     candidates = (
         far.join(per_series, on="series", maintain_order="left")
@@ -207,7 +203,6 @@ def find_events(
         .filter(pl.col("score").abs() >= pl.col("limit"))
         .sort(pl.col("score").abs(), descending=True, maintain_order=True)
         .head(_MOST_CANDIDATES)
-        .with_columns(length=pl.lit(pl.Series(LENGTHS)).gather(pl.col("at")))
     )
     events = []
     for (series,), own in candidates.partition_by(
