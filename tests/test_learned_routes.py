@@ -178,6 +178,7 @@ def test_chunks_in_any_order_give_the_same_tables(rng: random.Random, parts: int
     assert endpoints(states) == whole
 
 
+@pytest.mark.slow
 def test_more_values_than_keys_are_kept_still_count_as_one() -> None:
     plan = ReportPlan(tables=PLAN.tables, max_keys=500)
     chunks = [

@@ -319,6 +319,7 @@ def rows_of(counts: HourCounts, days: int) -> list[dict[str, Any]]:
     return find_anomalies(counts, pl.DataFrame(), window, "UTC").to_dicts()
 
 
+@pytest.mark.slow
 def test_a_p95_that_doubles_in_two_hours_of_few_requests_is_one_row() -> None:
     counts = counts_of_routes(18, 24 * 14, lambda h, _: 2.0 if 291 <= h < 293 else 1.0)
     (row,) = rows_of(counts, 14)

@@ -82,6 +82,7 @@ def test_any_chunks_in_any_order_give_the_same_estimates_often(
     property_of(test_any_chunks_in_any_order_give_the_same_estimates)(plan, rows, choice)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(15))
 @given(callers)
 def test_what_no_set_is_too_small_for_is_exact(rows: list[Record]) -> None:

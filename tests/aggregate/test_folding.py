@@ -266,6 +266,7 @@ def test_a_state_that_outgrows_its_limit_folds_and_stays_exact_in_total() -> Non
     assert statuses == {k: n for (k,), n in oracle.counts(rows, "status").items()}
 
 
+@pytest.mark.slow
 def test_a_state_that_outgrows_its_limit_keeps_the_busy_keys() -> None:
     finished, rows = crowded(ReportPlan(tables=select_tables(), max_keys=40, learns_routes=False))
     # What nobody found is as much, and comes first by its name.

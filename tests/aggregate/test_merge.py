@@ -160,6 +160,7 @@ sys.stdout.buffer.write(pickle.dumps(partial(*pickle.load(sys.stdin.buffer))))
 """
 
 
+@pytest.mark.slow
 def test_states_of_two_processes_merge() -> None:
     plan = ReportPlan(tables=select_tables(["overview", "endpoints"]))
     rows: list[Record] = [

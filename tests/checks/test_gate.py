@@ -139,6 +139,7 @@ def test_busy_routes_that_nobody_found_are_named(tmp_path: Path) -> None:
     assert not [n for n in apilog.check(gone, thresholds=["errors > 1"]).report.notes if "40" in n]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0), (1, 1), (2, 0), (0, 2)])
 def test_there_is_no_jump_between_no_success_and_one(
     tmp_path: Path, before: int, after: int
@@ -244,6 +245,7 @@ def test_a_baseline_without_times_overlaps_nothing(tmp_path: Path, baseline: Pat
     assert apilog.check(later, thresholds=[text], baseline=baseline).state is CheckState.PASS
 
 
+@pytest.mark.slow
 def test_a_wrong_clock_shares_nothing(tmp_path: Path) -> None:
     stray = [line("/v1/users", after=-300 * DAY)]
     assert not is_refused(tmp_path, evenly(0, 3600), iter([*stray, *evenly(DAY, DAY + 3600)]))

@@ -140,6 +140,7 @@ def test_check_judges_server_errors_and_durations_of_the_last_hour(
     assert run("check", without, "-t", "anomaly(latency_p95)", "--quiet").code == 3
 
 
+@pytest.mark.slow
 def test_check_needs_earlier_days_also_from_before_the_window(run: Run, tmp_path: Path) -> None:
     argv = ("check", log(tmp_path, last=3), "-t", "anomaly(requests)", "--quiet")
     assert run(*argv, "--since", "2026-11-25T12:00").code == 1

@@ -141,6 +141,7 @@ def test_what_can_not_be_compared_is_refused(
     assert problem in result.stderr
 
 
+@pytest.mark.slow
 def test_a_configured_baseline_is_found_beside_the_configuration(folder: Path, run: Run) -> None:
     (folder / "ci").mkdir()
     run("baseline", "before.log", "-o", "ci/base.json")

@@ -219,6 +219,7 @@ def test_without_a_summary_file_there_is_none(folder: Path, run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_settings_come_from_the_folder_and_options_go_before(folder: Path, run: Run) -> None:
     (folder / "apilog.toml").write_text(
         '[checks]\nthresholds = ["error_rate < 0.1%"]\nmin_requests = 2000\ninconclusive = "fail"\n'

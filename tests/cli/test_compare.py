@@ -83,6 +83,7 @@ def test_a_split_is_the_two_filtered_logs(folder: Path, run: Run) -> None:
     assert "method" not in row
 
 
+@pytest.mark.slow
 def test_metrics_are_chosen(folder: Path, run: Run) -> None:
     found = rows(run, "a.log", "b.log", "-m", "latency_mean", "-m", "request_rate")
     assert {row["metric"] for row in found} == {"latency_mean", "request_rate"}

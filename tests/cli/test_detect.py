@@ -244,6 +244,7 @@ def test_directives_stand_below_each_other(run: Run, tmp_path: Path) -> None:
     assert rest.index("caller:") == adds[0] + len("  add ")
 
 
+@pytest.mark.slow
 def test_a_file_gets_the_bytes_that_stdout_gets(run: Run, tmp_path: Path) -> None:
     for format in ("table", "json"):
         target = tmp_path / format

@@ -118,6 +118,7 @@ def test_routes_of_a_store_or_a_baseline_are_known(
     assert routes_of(run, "report", new) == expected
 
 
+@pytest.mark.slow
 def test_a_watch_says_that_it_does_not_know_the_route_of_an_alert(
     run: Run, log: Path, known: dict[str, Path]
 ) -> None:

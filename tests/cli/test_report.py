@@ -78,6 +78,7 @@ def test_the_document_has_the_keys_of_the_contract(run: Run) -> None:
     assert [len(document["tables"]["overview"]), file["path"]] == [1, str(TIMED)]
 
 
+@pytest.mark.slow
 def test_a_format_can_be_named(run: Run, tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(), line(ms=7), line()])
     assert report(run, path)["input"]["rejects"] == 0
@@ -87,6 +88,7 @@ def test_a_format_can_be_named(run: Run, tmp_path: Path) -> None:
     assert chosen.stderr.startswith("apilog: note: 1 of 3 lines could not be read; --rejects FILE")
 
 
+@pytest.mark.slow
 def test_a_chosen_format_that_reads_no_line_is_explained(run: Run, tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(ms=7)] * 3)
     error, hint = refused(run, path, "--log-format", "combined", "-f", "json")
@@ -282,6 +284,7 @@ def test_top_keeps_the_busiest_and_sums_up_the_others(run: Run, log: Path) -> No
     assert [(row["path"], row["requests"]) for row in rows] == [("/v1/users/7", 4), (OTHER, 6)]
 
 
+@pytest.mark.slow
 def test_top_sets_the_rows_of_the_terminal_report(run: Run, tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(ip=f"203.0.113.{i}") for i in range(30)])
     assert run("report", path, "--by", "client_ip").text.count("203.0.113.") == 10

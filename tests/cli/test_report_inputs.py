@@ -72,6 +72,7 @@ def test_a_file_of_no_known_format_among_others(run: Run, good: Path, tmp_path: 
     assert counts["files"][0]["error"].startswith("no known format: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["table", "json", "csv"])
 def test_where_nothing_can_be_read_there_is_no_report(
     run: Run, tmp_path: Path, format: str

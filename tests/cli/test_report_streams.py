@@ -306,7 +306,7 @@ def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]
 @pytest.fixture
 def slowly() -> list[bytes]:
     """Two blocks, each more than a chunk: reading them takes longer than a bar waits."""
-    return [LONG * 5_000] * 2
+    return [LONG * 8_000] * 2
 
 
 @pytest.mark.slow

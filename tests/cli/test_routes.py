@@ -127,6 +127,7 @@ def test_a_store_learns_and_a_later_day_has_its_routes(run: Run, log: Path, tmp_
     assert Store.open(store).manifest.templates
 
 
+@pytest.mark.slow
 def test_a_check_has_the_routes_of_its_baseline(run: Run, log: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "main.json"
     few = write_log(tmp_path / "few.log", {"/shop/new-hat": 5}, day=21)

@@ -293,6 +293,7 @@ def test_blank_lines_are_of_any_chosen_kind(tmp_path: Path) -> None:
         assert (file.error, file.lines, file.skipped) == (None, 3, 3), name
 
 
+@pytest.mark.slow
 def test_only_the_columns_wanted_are_made() -> None:
     wanted = ReadSpec(columns=frozenset({"status"}))
     run = LocalRun([TIMED], wanted, lambda records: set(records.columns), chunk_bytes=SMALL)

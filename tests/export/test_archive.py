@@ -118,6 +118,7 @@ def test_only_pages_have_an_index_and_sums(tmp_path: Path) -> None:
     assert "sums" not in mark(to / names(to)[0])
 
 
+@pytest.mark.slow
 def test_months_are_periods(tmp_path: Path) -> None:
     to, hours = tmp_path / "site", [1, 25, 49, 24 * 40]
     run(log(tmp_path / "a.log", hours), to, format="html", every=PeriodLength.MONTH)

@@ -102,6 +102,7 @@ def test_wrong_usage_is_told_before_anything_is_made(
     assert names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_requests_without_a_time_are_told(tmp_path: Path, run: Run) -> None:
     lines = ['{"status": 200, "path": "/a", "method": "GET", "time": "2026-11-20T10:00:00Z"}'] * 9
     lines.append('{"status": 200, "path": "/a", "method": "GET", "time": null}')

@@ -94,6 +94,7 @@ def test_pages_have_its_tables_and_the_index_the_usual_figures(
         assert '"histogram":[' not in page
 
 
+@pytest.mark.slow
 def test_a_declaration_that_changed_is_told(source: Path, archive: Path) -> None:
     before = state(archive)
     assert not run(source, archive, format="html", where="status <> 404", **OWN).rewritten

@@ -112,6 +112,7 @@ def test_limits_never_cut_a_period(tmp_path: Path) -> None:
     assert {n: s[2] for n, s in after.items()} == {n: s[2] for n, s in before.items()}
 
 
+@pytest.mark.slow
 def test_logs_that_have_lost_a_part_take_nothing_away(tmp_path: Path) -> None:
     to = tmp_path / "to"
     run(log(tmp_path / "a.log", (0, 1, 2, 24)), to)
@@ -125,6 +126,7 @@ def test_logs_that_have_lost_a_part_take_nothing_away(tmp_path: Path) -> None:
     assert mark(to / "2026-11-20")["requests"] == 7
 
 
+@pytest.mark.slow
 def test_a_folder_keeps_its_options(tmp_path: Path) -> None:
     source, to = log(tmp_path / "a.log", DAYS), tmp_path / "to"
     run(source, to)

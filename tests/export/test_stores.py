@@ -76,6 +76,7 @@ def test_late_records_are_read_with_their_day(
     assert mark(to / "2026-11-21")["requests"] == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", PeriodLength)
 def test_other_files_with_the_same_records_leave_the_tables(
     tmp_path: Path, store: Path, read: Callable[[], list[str]], every: PeriodLength

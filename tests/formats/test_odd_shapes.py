@@ -59,6 +59,7 @@ def test_a_time_that_nothing_reads_says_how_to_declare_it(tmp_path: Path, line: 
     assert 'timestamp = {key = "time", format = ' in hint_of(raised.value)
 
 
+@pytest.mark.slow
 def test_keys_of_one_letter_get_options_that_are_ready(tmp_path: Path) -> None:
     lines = [
         json.dumps({"t": f"2026-11-21T10:00:{n:02}Z", "m": m, "p": p, "s": s, "d": n})

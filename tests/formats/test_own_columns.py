@@ -275,6 +275,7 @@ def test_any_line_is_a_record_or_a_reject(
         assert report.input.lines == 2
 
 
+@pytest.mark.slow
 def test_a_key_in_a_list_is_named_by_its_place(tmp_path: Path) -> None:
     objects = [
         {"time": t, "hops": [{"code": c, "who": {"id": "a\\b"}}, {"code": 500}], "[0]": 1}

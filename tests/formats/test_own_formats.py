@@ -87,6 +87,7 @@ def test_the_facade_takes_the_same(tmp_path: Path) -> None:
     assert report.input.records == 2
 
 
+@pytest.mark.slow
 def test_a_regular_expression_with_a_layout_and_a_zone(run: Run, folder: Path) -> None:
     (folder / "a.log").write_text(WORD_LINES)
     (folder / "apilog.toml").write_text(

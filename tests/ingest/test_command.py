@@ -143,6 +143,7 @@ def test_rejects_that_can_be_read_now_become_records(run: Run, store: Path) -> N
     assert (known.lines, known.records, known.rejects, known.skipped) == (6, 5, 1, 0)
 
 
+@pytest.mark.slow
 def test_retried_rejects_are_counted_where_their_inputs_are_now(run: Run, store: Path) -> None:
     custom = b"".join(b"GET|/n/%d|200|2026-11-20T12:00:00+00:00\n" % n for n in (7, 8))
     Path("a.log").write_bytes(lines(range(3)) + custom)

@@ -115,7 +115,7 @@ def test_a_page_that_can_carry_little_tells_the_truth(
 
 @pytest.mark.slow
 def test_thirty_days_by_the_hour_fit_into_400_kb(tmp_path: Path) -> None:
-    log = write_big_log(tmp_path / "a.log", 300_000)
+    log = write_big_log(tmp_path / "a.log", 100_000)
     report = apilog.report(log, log_format=LOG_FORMAT, bucket="1h", for_page=True)
     assert (report.tables["endpoints"].height, report.tables["consumers"].height) == (200, 100)
     page = drawn(report)

@@ -143,6 +143,7 @@ def test_stores_and_several_logs_give_the_same(log: Path, tmp_path: Path) -> Non
     assert apilog.report([log], since=THIRD, until=FOURTH, where=rare).previous is None
 
 
+@pytest.mark.slow
 def test_json_has_it_beside_the_window_or_null(log: Path) -> None:
     def document(**options: object) -> dict[str, object]:
         stream = io.BytesIO()

@@ -170,6 +170,7 @@ def test_shards_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(sharded, whole)
 
 
+@pytest.mark.slow
 def test_counting_cells_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     one = world(5, 40, 2_000)
     plan = plan_of(one)

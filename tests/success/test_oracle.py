@@ -103,6 +103,7 @@ def test_all_have_converted() -> None:
     check(one)
 
 
+@pytest.mark.slow
 def test_nobody_has_a_trial() -> None:
     one = world(6, 30, 300)
     for row in one.accounts:

@@ -18,6 +18,7 @@ from tests.formats.read_rows import lines_of, read_lines, rows
 GOOGLES = [g for g in gateways.GATEWAYS if g.gateway.startswith("gcp-")]
 
 
+@pytest.mark.slow
 def test_entries_of_several_services_in_one_file_are_each_services_own() -> None:
     lines = [g.samples[0] for g in GOOGLES] * 2
     read = read_lines(lines_of(*lines))

@@ -216,6 +216,7 @@ def test_any_head_can_be_looked_at(head: list[str]) -> None:
     assert found is None or "timestamp" in found.columns
 
 
+@pytest.mark.slow
 @given(
     at=st.integers(0, 400),
     quote=st.sampled_from(['"', '""', '",', ',"', '\\"', "'", "\r", "\x00"]),

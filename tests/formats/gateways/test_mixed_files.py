@@ -88,6 +88,7 @@ OTHER_CATEGORIES = (
 )
 
 
+@pytest.mark.slow
 def test_records_of_other_categories_are_skipped(run: Run, tmp_path: Path) -> None:
     record = json.loads(SAMPLES["azure-apim"][0])
     others = [json.dumps({**record, "category": category}) for category in OTHER_CATEGORIES]
