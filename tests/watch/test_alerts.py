@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said_before_anything_is_watched(folder: Path, run: Run
     (folder / "apilog.toml").write_text("[[alerts.rules]]\nthreshold = 'eror_rate < 5%'")
     shown = run("watch", log, "--once")
     assert shown.code == 2
-    assert re.search(r"apilog\.toml(?::\d+)?: alerts\.rules\[0\]\.threshold: ", shown.stderr)
+    assert re.search(r"apilog\.toml(?::\d+)*: alerts\.rules\[0\]\.threshold: ", shown.stderr)
     assert "did you mean error_rate" in shown.stderr
     (folder / "apilog.toml").unlink()
     shown = run("watch", log, "--once", "--state", "state.json")
