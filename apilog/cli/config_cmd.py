@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,7 @@ def init(
 ) -> None:
     """Write a commented apilog.toml, with the formats of the logs that it is shown."""
     import apilog
+    from apilog.config import find_config
     from apilog.render.text.config_text import draw_first_config
 
     streams.check_target(output, force=force)
@@ -80,7 +82,10 @@ def init(
         stream.write(text.encode())
     code = report_unknown_files(found) if found else ExitCode.OK
     if str(output) != "-":
-        streams.note(f"wrote {output}: `apilog config` shows what holds now")
+        found_file = find_config(None)
+        is_found = found_file is not None and found_file.resolve() == output.resolve()
+        option = "" if is_found else f" --config {shlex.quote(str(output))}"
+        streams.note(f"wrote {output}: `apilog config{option}` shows what holds now")
     raise typer.Exit(code)
 
 

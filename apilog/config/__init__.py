@@ -147,7 +147,12 @@ def _parse_toml(path: Path) -> dict[str, object]:
     except OSError as error:
         named = os.environ.get(CONFIG_VARIABLE)
         by_variable = named and Path(named) == path
-        hint = f"{CONFIG_VARIABLE} names it" if by_variable else "`apilog init` writes such a file"
+        if by_variable:
+            hint = f"{CONFIG_VARIABLE} names it"
+        elif isinstance(error, FileNotFoundError):
+            hint = "`apilog init` writes such a file"
+        else:  # it was found: without it, other settings would hold than its owner believes
+            hint = "`--config FILE` takes another one, `--config /dev/null` none"
         raise UsageError(f"can't read {path}: {error.strerror or error}", hint) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8, as TOML is", "save it as UTF-8") from error

@@ -126,6 +126,14 @@ def test_a_mistake_has_a_place_and_a_hint(
         assert "\nhint: " in ran.stderr
 
 
+def test_init_says_how_to_see_what_it_wrote(folder: Path, run: Run) -> None:
+    (folder / "else where").mkdir()
+    shown = "`apilog config --config 'else where/a.toml'` shows what holds now"
+    assert shown in run("init", "-o", "else where/a.toml").stderr
+    assert run("config", "check", "--config", "else where/a.toml").code == 0
+    assert "wrote apilog.toml: `apilog config` shows" in run("init").stderr
+
+
 @pytest.mark.slow
 def test_init_writes_what_config_reads(folder: Path, run: Run) -> None:
     logs = [str(SAMPLE_LOGS / name) for name in ("api.log", "json.log", "combined.log")]

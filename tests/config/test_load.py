@@ -101,8 +101,12 @@ def test_in_a_project_the_path_is_that_of_the_project(tmp_path: Path) -> None:
 
 
 def test_a_given_file_has_to_be_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="can't read"):
+    with pytest.raises(UsageError, match="can't read") as raised:
         load_config(tmp_path / "none.toml")
+    assert raised.value.hint == "`apilog init` writes such a file"
+    with pytest.raises(UsageError, match="can't read") as raised:
+        load_config(tmp_path)
+    assert "`--config /dev/null` none" in raised.value.hint
 
 
 VALUES = st.recursive(
