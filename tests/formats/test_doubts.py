@@ -47,6 +47,30 @@ def test_each_input_has_its_doubts_in_json(run: Run, logs: list[Path]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("1,234 ms", "`duration` has values such as '1,234 ms', which are not read"),
+        ("42,64 ms", ""),
+        ("1m3s", ""),
+        ("-", ""),
+        ("-1", ""),
+    ],
+)
+def test_durations_that_are_not_read_are_said(
+    run: Run, tmp_path: Path, odd: str, said: str
+) -> None:
+    lines = [
+        f'{{"time":"2026-11-21T10:00:{n:02}Z","path":"/a","status":200,"duration":"{took}"}}'
+        for n in range(20)
+        for took in ("234 ms", odd)
+    ]
+    log = write(tmp_path / "odd.log", lines)
+    stderr = run("query", "SELECT count(*) FROM requests", log, "-f", "csv").stderr
+    assert said in stderr
+    assert bool(said) == ("not read" in stderr)
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ("report", "-f", "csv"),

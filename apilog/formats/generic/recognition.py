@@ -17,7 +17,7 @@ from apilog.formats.duration_units import duration_converter
 from apilog.formats.generic.dialect import LogDialect
 from apilog.formats.generic.field_choice import TELLING_COLUMNS, FieldChoice
 from apilog.formats.generic.own_fields import OwnFields
-from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits
+from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits, doubt_unread
 from apilog.formats.key_paths import candidate_paths
 from apilog.formats.own.client_address import choose_client, find_forwarded
 from apilog.formats.own.conversions import (
@@ -174,7 +174,8 @@ def _make_source(
     if column in DURATION_COLUMNS:
         unit, doubt = units.durations.decide(column, path, entry)
         convert = duration_converter(column, unit)
-        doubts += [doubt] if doubt else []
+        unread = doubt_unread(units.values[path], ".".join(path), convert)
+        doubts += [each for each in (doubt, unread) if each]
     elif entry.is_local_time:
         local = decide_local_times(units.values[path].drop_nulls())
         convert = local_time_converter(day_first=local.day_first)

@@ -17,12 +17,18 @@ from apilog.formats.field_map import KEYS
 from apilog.formats.generic.dialect import LogDialect
 from apilog.formats.key_paths import normalise_name
 from apilog.values.convert import durations_to_ms
+from apilog.values.dictionary import ColumnConverter
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times
 
 _DURATION_WITH_UNIT = (
     r"^(?:[0-9.]+ ?(?:[nuµm]?s|[a-z]*sec[a-z]*)|PT[0-9].*S|(?:[0-9]+[hm])+[0-9.]+s)$"
 )
+_PLAIN_NUMBER = r"^\s*-?[0-9.]+\s*$"
+_FEW_UNREAD = 0.02
+"""The share of values that may be odd without a word."""
+_MOST_SHOWN = 30
+"""Characters of a value that is quoted."""
 _STARTS = frozenset(
     {
         *("start", "begin", "starttime", "startedat", "startutc", "startlocal", "begintime"),
@@ -100,6 +106,22 @@ class DurationUnits:
         if self._known is None:
             self._known = dict(_iterate_known_durations(self._values))
         return (in_ms for other, in_ms in self._known.items() if other != path)
+
+
+def doubt_unread(values: pl.Series, key: str, convert: ColumnConverter) -> str | None:
+    """Return the sentence about texts with numbers that are not read as durations, if many are.
+
+    With a comma one cannot tell thousands from decimals: `1,234 ms`.
+    """
+    if values.dtype != pl.String:
+        return None
+    # Hardly any log has others, and a query is dear where a file is small.
+    odd = values.filter(values.str.contains(r"[0-9]") & ~values.str.contains(_PLAIN_NUMBER))
+    unread = odd.filter(convert(odd).is_null()) if len(odd) else odd
+    if len(unread) <= _FEW_UNREAD * len(values):
+        return None
+    shown = unread[0][:_MOST_SHOWN]
+    return f"`{key}` has values such as {shown!r}, which are not read: such durations are missing"
 
 
 def _iterate_known_durations(
