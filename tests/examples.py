@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-EXAMPLES = int(os.environ.get("APILOG_EXAMPLES") or 10)
+EXAMPLES = int(os.environ.get("APILOG_EXAMPLES") or 8)
 """The number where a test does not say how many."""
 
 CASES = int(os.environ.get("APILOG_CASES") or 1)

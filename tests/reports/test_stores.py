@@ -90,8 +90,10 @@ def test_so_does_a_store_of_any_gateway(run: Run, tmp_path: Path) -> None:
         store = tmp_path / log.stem
         ingest([log], store)
         # A store keeps columns: these tables are of all that are not counted elsewhere, too.
-        options = ("--by", "source", "--by", "api", "--by", "operation")
-        options += ("--table", "endpoints", "--table", "errors", "--table", "latency")
+        options = [part for name in ("source", "api", "operation") for part in ("--by", name)]
+        options += [
+            part for name in ("endpoints", "errors", "latency") for part in ("--table", name)
+        ]
         assert tables(run, store, *options) == tables(run, log, *options), log
         counts = Store.open(store).scan_records().select(pl.all().count()).collect()
         filled |= {column for column, count in counts.row(0, named=True).items() if count}
