@@ -129,26 +129,28 @@ def test_a_filter_is_applied_while_reading(watching: Watching) -> None:
     assert 0 < kept.height < every.height
 
 
+QUERIES: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+    lambda f: f.filter(pl.col("gateway") == "nginx", pl.col("status").is_null()),
+    lambda f: f.filter(pl.col("path").str.starts_with("/v1/users")).select("line_number"),
+    lambda f: f.group_by("gateway", "route").agg(pl.len()).sort("len", "gateway", "route"),
+    lambda f: f.slice(1490, 20),
+    lambda f: f.tail(3),
+    lambda f: f.filter(pl.col("status") >= 500).head(3).select("path"),
+    lambda f: f.join(f.select("path").unique(), on="path").select(pl.len()),
+    lambda f: f.with_row_index().filter(pl.col("status") >= 500).select("index"),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "query",
-    [
-        lambda f: f.filter(pl.col("gateway") == "nginx", pl.col("status").is_null()),
-        lambda f: f.filter(pl.col("path").str.starts_with("/v1/users")).select("line_number"),
-        lambda f: f.group_by("gateway", "route").agg(pl.len()).sort("len", "gateway", "route"),
-        lambda f: f.slice(1490, 20),
-        lambda f: f.tail(3),
-        lambda f: f.filter(pl.col("status") >= 500).head(3).select("path"),
-        lambda f: f.join(f.select("path").unique(), on="path").select(pl.len()),
-        lambda f: f.with_row_index().filter(pl.col("status") >= 500).select("index"),
-    ],
-)
+@pytest.mark.parametrize("number", range(len(QUERIES)))
 def test_both_engines_give_the_same_as_work_on_all_rows(
-    mixed: tuple[pl.LazyFrame, pl.DataFrame], query: Callable[[pl.LazyFrame], pl.LazyFrame]
+    mixed: tuple[pl.LazyFrame, pl.DataFrame], number: int
 ) -> None:
     frame, rows = mixed
+    query = QUERIES[number]
     expected = query(rows.lazy()).collect()
-    for engine in ENGINES:
+    # Each reads all logs anew: the first two by both, the others in turn.
+    for engine in ENGINES if number < 2 else [ENGINES[number % 2]]:
         assert query(frame).collect(engine=engine).equals(expected), engine
 
 
