@@ -5,6 +5,7 @@ Invariant: each unit is decided as if it alone were unknown; what is doubtful is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ from apilog.values.times import parse_times
 _DURATION_WITH_UNIT = (
     r"^(?:[0-9.]+ ?(?:[nuµm]?s|[a-z]*sec[a-z]*)|PT[0-9].*S|(?:[0-9]+[hm])+[0-9.]+s)$"
 )
-_PLAIN_NUMBER = r"^\s*-?[0-9.]+\s*$"
+_PLAIN_NUMBER = re.compile(r"\s*-?[0-9.]+\s*")
+_DIGIT = re.compile("[0-9]")
 _FEW_UNREAD = 0.02
 """The share of values that may be odd without a word."""
 _MOST_SHOWN = 30
@@ -115,9 +117,13 @@ def doubt_unread(values: pl.Series, key: str, convert: ColumnConverter) -> str |
     """
     if values.dtype != pl.String:
         return None
-    # Hardly any log has others, and a query is dear where a file is small.
-    odd = values.filter(values.str.contains(r"[0-9]") & ~values.str.contains(_PLAIN_NUMBER))
-    unread = odd.filter(convert(odd).is_null()) if len(odd) else odd
+    # A query is dear where a file is small, and hardly any needs one.
+    odd = [text for text in values.to_list() if text and not _PLAIN_NUMBER.fullmatch(text)]
+    odd = [text for text in odd if _DIGIT.search(text)]
+    if not odd:
+        return None
+    texts = pl.Series(odd, dtype=pl.String)
+    unread = texts.filter(convert(texts).is_null())
     if len(unread) <= _FEW_UNREAD * len(values):
         return None
     shown = unread[0][:_MOST_SHOWN]
