@@ -106,11 +106,6 @@ def test_check_says_that_all_is_well(folder: Path, run: Run) -> None:
             "2:1: alerts.rules[0].threshold",
             "eror_rate",
         ),
-        (
-            '[[alerts.targets]]\ntype = "slack"\nurl = "ftp://x"',
-            "2:1: alerts.targets[0].type",
-            "ftp",
-        ),
         ('[formats.x]\nlines = "jsonn"', "2:1: formats.x", "jsonn"),
     ],
 )
