@@ -97,6 +97,17 @@ def test_a_thousandfold_is_read_otherwise_or_doubted(
     check(tmp_path, shape, micros, digits)
 
 
+@pytest.mark.parametrize("shape", ["key behind combined", "bare behind combined"])
+def test_three_decimals_from_one_on_may_be_milliseconds(tmp_path: Path, shape: str) -> None:
+    # morgan's `:response-time` and nginx's `$request_time` look alike.
+    took = [f"{1 + n / 40:.3f}" for n in range(40)]
+    read_as, is_doubted = read(tmp_path, shape, took)
+    assert read_as[0] == 1000.0
+    assert is_doubted
+    _, is_doubted = read(tmp_path, shape, [f"{n / 40:.3f}" for n in range(40)])
+    assert not is_doubted
+
+
 @pytest.mark.slow
 @settings(max_examples=about(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SHAPES, DURATIONS, st.sampled_from([0, 1, 3, 6]))

@@ -45,8 +45,9 @@ _VARIANTS: Mapping[tuple[str, str], str] = {
 
 _MS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _SHORTEST_TIMEOUT_MS, _LONGEST_TIMEOUT_MS = 300.0, 3600e3
-_LONGEST_USUAL_S = 60.0
-"""Servers give up waiting after so long unless they are told otherwise."""
+_LONGEST_USUAL_S = 1.0
+"""If half of the requests take longer they may be milliseconds, which morgan writes with three
+decimals, too: https://github.com/expressjs/morgan#response-timedigits"""
 _ROUNDING_MS = 5.0
 """By how much a part may be more than the whole: each is rounded, and taken a moment later."""
 
@@ -112,7 +113,7 @@ def decide_unit_of(column: FieldColumn, usual: str | None = None) -> tuple[str, 
     unit, doubt = decide_unit(texts, column.name, usual=usual)
     if not doubt and unit == usual == "s":
         median = texts.cast(pl.Float64, strict=False).median()
-        if isinstance(median, float) and median > _LONGEST_USUAL_S:
+        if isinstance(median, float) and median >= _LONGEST_USUAL_S:
             doubt = unit_doubt("duration_ms", column.name, "s", "ms", "as such fields mostly are")
     return unit, [doubt] if doubt else []
 
@@ -125,15 +126,19 @@ def name_durations(naming: FieldNaming) -> None:
     columns = naming.columns
     free = [i for i in naming.unnamed if not columns[i].name]
     sure = [_timed_field(i, columns[i], "text") for i in free if _has_unit(columns[i])]
-    sure += [
-        _timed_field(i, columns[i], decide_unit_of(columns[i])[0])
+    seconds = {
+        i: decide_unit_of(columns[i])
         for i in free
         if is_list_of(columns[i], "seconds")
         and not looks_like(columns[i].given, "epoch")
         and not is_counter(columns[i])
-    ]
+    }
+    sure += [_timed_field(i, columns[i], unit) for i, (unit, _) in seconds.items()]
     if sure:
-        _name_whole_and_part(naming, sure)
+        if _name_whole_and_part(naming, sure):
+            naming.doubts += [
+                _look_doubt(columns[i], unit) for i, (unit, doubts) in seconds.items() if doubts
+            ]
     elif not _has_whole(naming):
         _name_plain_numbers(naming, free)
 
@@ -217,10 +222,7 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
         naming.doubts.append(_unread_doubt(naming, fields))
     elif _name_whole_and_part(naming, fields):
         for i in numbers:
-            naming.doubts.append(
-                f"the field `{_example(columns[i])}` is read as a duration in {UNIT_NAMES[unit]}, "
-                "by its look: `-l` with the format's string says what it is"
-            )
+            naming.doubts.append(_look_doubt(columns[i], unit))
 
 
 def _is_copy(column: FieldColumn, others: Sequence[FieldColumn]) -> bool:
@@ -281,6 +283,13 @@ def _mean(column: FieldColumn) -> float:
 
 def _example(column: FieldColumn) -> str:
     return column.given[0] if column.given else "-"
+
+
+def _look_doubt(column: FieldColumn, unit: str) -> str:
+    return (
+        f"the field `{_example(column)}` is read as a duration in {UNIT_NAMES[unit]}, "
+        "by its look: `-l` with the format's string says what it is"
+    )
 
 
 def _upstreams_doubt(column: FieldColumn, why: str) -> str:
