@@ -11,15 +11,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.aggregate.bounded_sets import unite_sets
 from apilog.aggregate.cube import (
     CubeState,
     EncodedRecords,
-    add_counts,
-    copy_texts,
     merge_cube_states,
+    merge_equal_keys,
     merge_exprs,
-    number_keys,
     partial_cube,
 )
 from apilog.aggregate.packed_keys import combine_keys
@@ -101,23 +98,11 @@ def roll_up(finer: Cube, state: CubeState, cube: Cube) -> CubeState:
         detail = sums.select(key for key in cube.keys if key not in kept)
         keys = keys[sums["id"]].hstack(detail).select("fold", *cube.keys)
         sums = sums.with_columns(id=pl.int_range(pl.len(), dtype=pl.UInt32))
-    unique, ids, _ = number_keys(keys)
-    has_merged = unique.height < keys.height
-    names = [a.name for a in cube.sums]
-    sums = sums.select("id", *cube.detail, *names)
-    if has_merged:
-        sums = sums.with_columns(id=ids.gather(sums["id"]))
-    if has_merged or len(cube.detail) < len(finer.detail):
+    sums = sums.select("id", *cube.detail, *(a.name for a in cube.sums))
+    if len(kept) == len(cube.keys) and len(cube.detail) < len(finer.detail):
         added = sums.group_by("id", *cube.detail).agg(merge_exprs(cube.sums))
-        sums = added.select("id", *cube.detail, *names)
+        sums = added.select(sums.columns)
     histograms = {c: state.histograms[c] for c in cube.histograms}
     distinct = {c: state.distinct[c] for c in cube.distinct}
-    if has_merged:
-        histograms = {
-            c: add_counts(h.with_columns(id=ids.gather(h["id"]))) for c, h in histograms.items()
-        }
-        distinct = {
-            c: unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height, state.set_size)
-            for c, d in distinct.items()
-        }
-    return CubeState(copy_texts(unique), sums, histograms, distinct, state.set_size)
+    rolled_up = CubeState(keys, sums, histograms, distinct, state.set_size)
+    return merge_equal_keys(cube, rolled_up)

@@ -207,7 +207,7 @@ def partial_cube(
         ids = pl.int_range(pl.len(), dtype=pl.UInt32).alias("id")
     fold = folded.fold(pl.col("key")) if folded else pl.lit(KEPT, pl.UInt8)
     return CubeState(
-        copy_texts(used.to_frame().select_seq(fold.alias("fold"), *key.decode(pl.col("key")))),
+        _copy_texts(used.to_frame().select_seq(fold.alias("fold"), *key.decode(pl.col("key")))),
         sums.select_seq(ids, *cube.detail, *(a.name for a in cube.sums)),
         {c: _compute_histogram(chunk, key, c) for c in cube.histograms},
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
@@ -285,15 +285,15 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
         return unite_sets(members, unique.height, state.set_size)
 
     return CubeState(
-        copy_texts(unique),
+        _copy_texts(unique),
         merged(state.sums, add_sums),
-        {c: merged(h, add_counts) for c, h in state.histograms.items()},
+        {c: merged(h, _add_counts) for c, h in state.histograms.items()},
         {c: merged(d, unite) for c, d in state.distinct.items()},
         state.set_size,
     )
 
 
-def add_counts(cells: pl.DataFrame) -> pl.DataFrame:
+def _add_counts(cells: pl.DataFrame) -> pl.DataFrame:
     """Return the cells of a histogram with those of one key and bucket added up."""
     # One integer is grouped by in half the time of two.
     code, ids = pl.col("code"), pl.col("id").cast(pl.UInt64)
@@ -425,7 +425,7 @@ def move_buckets(cube: Cube, state: CubeState, starts: pl.Series) -> CubeState:
     return moved if moved.keys.is_unique().all() else merge_equal_keys(cube, moved)
 
 
-def copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
+def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
     # A text taken from a column is a view into the buffers of all its texts, and keeps them in
     # memory: https://pola.rs/posts/polars-string-type/
     return keys.with_columns_seq(

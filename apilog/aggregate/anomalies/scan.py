@@ -125,7 +125,7 @@ def _interpolate(known: Sequence[float]) -> tuple[float, ...]:
 
 
 class _Windows:
-    """All windows of a frame: each is told by the length and the number of its last row."""
+    """The windows of a frame, each the difference of two running totals."""
 
     def __init__(self, frame: pl.DataFrame, step: timedelta) -> None:
         """Takes a frame as `measure_dispersions` does."""
