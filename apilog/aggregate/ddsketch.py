@@ -68,6 +68,25 @@ def code_of_bucket() -> pl.Expr:
     return (pl.col("bucket").cast(pl.Int64) - (ZERO_BUCKET - 1)).cast(pl.UInt64)
 
 
+def add_counts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return the cells of a histogram, `id`, `bucket`, `n`, with those of one id and bucket added
+    up."""
+    # One integer is grouped by in half the time of two.
+    code, ids = pl.col("code"), pl.col("id").cast(pl.UInt64)
+    added = (
+        cells.lazy()
+        .select((ids * BUCKET_CODES + code_of_bucket()).alias("code"), "n")
+        .group_by("code")
+        .agg(pl.col("n").sum())
+        .select(
+            (code // BUCKET_CODES).cast(pl.UInt32).alias("id"),
+            bucket_of_code(code % BUCKET_CODES),
+            "n",
+        )
+    )
+    return added.collect(optimizations=pl.QueryOptFlags.none())
+
+
 def bucket_value_expr() -> pl.Expr:
     """Return the milliseconds that the column `bucket` stands for: off by 1 % at most."""
     exponent = pl.col("bucket").cast(pl.Float64)

@@ -250,6 +250,11 @@ def latencies_by(records: pl.DataFrame, *keys: str) -> HourLatencies:
     )
 
 
+def rows_with_keys(latencies: HourLatencies) -> pl.DataFrame:
+    keys = latencies.keys[latencies.cells["id"]]
+    return keys.hstack(latencies.cells.select("bucket", "n"))
+
+
 MEDIANS_MS = {"/tokens": 20.0, "/orders": 60.0, "/models": 200.0}
 
 
@@ -290,7 +295,7 @@ def test_what_is_slow_for_its_route_is_counted_as_defined() -> None:
         for row in count_slow_within_routes(counts, "UTC").to_dicts()
     }
     for part, route in names.items():
-        cells = counts.latencies.filter(pl.col("part") == part).to_dicts()
+        cells = rows_with_keys(counts.latencies).filter(pl.col("part") == part).to_dicts()
         durations = sorted(b for cell in cells for b in [cell["bucket"]] * cell["n"])
         # An hour of the day has 27 durations only: the p95 is that of the route.
         usual = durations[int(0.95 * (len(durations) - 1))]
@@ -303,8 +308,10 @@ def test_what_is_slow_for_its_route_is_counted_as_defined() -> None:
 def test_routes_that_are_no_parts_are_taken_together() -> None:
     counts = counts_of_routes(9, 24 * 3, lambda _, __: 1.0)
     kept = counts.parts.filter(pl.col("route").is_null() | (pl.col("route") == "/models"))
-    own = counts.latencies.filter(pl.col("part").is_in(kept["part"].implode()))
-    slow = count_slow_within_routes(replace(counts, parts=kept, latencies=own), "UTC")
+    rows = rows_with_keys(counts.latencies)
+    own = rows.filter(pl.col("part").is_in(kept["part"].implode()))
+    kept_counts = replace(counts, parts=kept, latencies=HourLatencies.of_rows(own))
+    slow = count_slow_within_routes(kept_counts, "UTC")
     per_hour = slow.group_by("part").agg(pl.col("timed").unique())
     assert dict(per_hour.rows()) == {
         None: [18],
@@ -348,7 +355,6 @@ def test_durations_that_are_all_alike_may_be_a_little_longer() -> None:
         counts = counts_of_routes(18, 24 * 8, lambda _, __: 1.0)
         alike = pl.when(pl.col("timestamp").dt.date() == (START + 150 * HOUR).date())
         bucket = alike.then(100 + longer).otherwise(100).cast(pl.Int16)
-        latencies = counts.latencies.with_columns(bucket=bucket)
-        cell = ("part", "timestamp", "bucket")
-        latencies = latencies.group_by(cell).agg(pl.col("n").sum()).select(*cell, "n")
-        assert len(rows_of(replace(counts, latencies=latencies), 8)) == expected
+        latencies = rows_with_keys(counts.latencies).with_columns(bucket=bucket)
+        replaced = replace(counts, latencies=HourLatencies.of_rows(latencies))
+        assert len(rows_of(replaced, 8)) == expected

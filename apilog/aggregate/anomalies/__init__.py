@@ -7,7 +7,7 @@ kind of day and hour of the day, with chance and moods measured.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies.counts import SHORT, HourCounts, HourLatencies, collect_counts
+from apilog.aggregate.anomalies.counts import SHORT, HourCounts, collect_counts
 from apilog.aggregate.anomalies.find import (
     find_anomalies,
     find_anomalies_by_clock,
@@ -15,6 +15,7 @@ from apilog.aggregate.anomalies.find import (
     parts_with_far_counts,
 )
 from apilog.aggregate.anomalies.last_hour import score_last_hour
+from apilog.aggregate.anomalies.latencies import HourLatencies
 from apilog.aggregate.anomalies.table import REPORTED_SCORE
 
 __all__ = [

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from apilog.aggregate.anomalies.latencies import HourLatencies
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
@@ -36,8 +37,8 @@ class HourCounts:
     """`part` and its `gateway, method, route, consumer`, null where the part is not of one."""
     hours: pl.DataFrame
     """`part`, `timestamp`, `requests`, `errors`, `server_errors`."""
-    latencies: pl.DataFrame
-    """`part`, `timestamp`, `bucket`, `n`."""
+    latencies: HourLatencies
+    """Of the parts."""
     statuses: pl.DataFrame
     """`timestamp`, `status`, `requests`, of all requests."""
     routes: pl.DataFrame
@@ -72,25 +73,6 @@ class HourCounts:
             .select("part", "timestamp", pl.col(COUNTS).fill_null(0))
             .sort("part", "timestamp")
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HourLatencies:
-    """How many durations of each hour, or of an hour's routes, lie in which bucket."""
-
-    keys: pl.DataFrame
-    """`timestamp` and, of routes, `gateway, method, route`; the row number is the id."""
-    cells: pl.DataFrame
-    """`id`, `bucket`, `n`; ids may have equal keys."""
-
-    def of_parts(self, parts: pl.Series) -> pl.DataFrame:
-        """Return `part`, `timestamp`, `bucket`, `n`, of the part of each id or null for none."""
-        ids = self.cells["id"]
-        at = pl.DataFrame(
-            [parts.gather(ids).alias("part"), self.keys["timestamp"].gather(ids)]
-        ).hstack(self.cells.drop("id"))
-        known = at.drop_nulls(["part", "timestamp"])
-        return known.group_by("part", "timestamp", "bucket").agg(pl.col("n").sum())
 
 
 def collect_counts(
@@ -135,7 +117,7 @@ def collect_counts(
     return HourCounts(
         parts=listed.with_columns(missing).select("part", *PART_KEYS),
         hours=pl.concat(hours).with_columns(pl.col("timestamp").cast(TIMESTAMP)),
-        latencies=pl.concat(latencies),
+        latencies=HourLatencies.concat(latencies),
         statuses=statuses,
         routes=routes,
         consumers=consumers,

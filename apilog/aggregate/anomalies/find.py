@@ -7,6 +7,7 @@ import polars as pl
 from apilog.aggregate.anomalies.counts import COUNTS, HOUR, PART_KEYS, SHORT, HourCounts
 from apilog.aggregate.anomalies.detect import detect_events, detect_steady_events, whole_limit
 from apilog.aggregate.anomalies.expectation import with_steady_expectation
+from apilog.aggregate.anomalies.latencies import HourLatencies
 from apilog.aggregate.anomalies.scan import LENGTHS
 from apilog.aggregate.anomalies.series import METRICS, build_series
 from apilog.aggregate.anomalies.surprise import score_expr
@@ -16,8 +17,9 @@ from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
 _FEWEST_BUCKETS = 12
-_NO_LATENCIES = pl.DataFrame(
-    schema={"part": pl.UInt32, "timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
+_NO_LATENCIES = HourLatencies(
+    keys=pl.DataFrame(schema={"part": pl.UInt32, "timestamp": TIMESTAMP}),
+    cells=pl.DataFrame(schema={"id": pl.UInt32, "bucket": pl.Int16, "n": pl.Int64}),
 )
 _NO_ROUTES = pl.DataFrame(
     schema={

@@ -12,14 +12,9 @@ import polars as pl
 
 from apilog.aggregate.anomalies.detect import clocks_beside, detect_events, mark_events
 from apilog.aggregate.anomalies.expectation import with_expectation
+from apilog.aggregate.anomalies.latencies import HourLatencies, count_above, usual_bounds
 from apilog.aggregate.anomalies.scan import LEAST_CHANGE, LEAST_COUNT, measure_dispersions
-from apilog.aggregate.anomalies.series import (
-    METRICS,
-    count_above,
-    local_hour,
-    metric_of,
-    usual_bounds,
-)
+from apilog.aggregate.anomalies.series import METRICS, metric_of
 from apilog.aggregate.anomalies.surprise import score_count, score_limit
 from apilog.aggregate.anomalies.table import REPORTED_SCORE, p95_of
 from apilog.aggregate.ddsketch import bucket_value_ms
@@ -114,12 +109,13 @@ class _Durations:
     """The durations of hours, held against what was usual before the last one."""
 
     def __init__(self, latencies: pl.DataFrame, last: datetime, timezone: str) -> None:
-        of_all = latencies.select(pl.lit(0, pl.UInt32).alias("part"), "timestamp", "bucket", "n")
-        known = of_all.with_columns(local_hour(timezone))
-        bounds = usual_bounds(known.filter(pl.col("timestamp") < last))
-        self._last = known.filter(pl.col("timestamp") == last)
-        self._bounds = bounds
-        self.slow_hours = count_above(known, bounds).select("timestamp", "timed", "slow")
+        known = HourLatencies.of_rows(latencies.with_columns(part=pl.lit(0, pl.UInt32)))
+        hours = known.sum_hours(timezone)
+        bounds = usual_bounds(known, hours.filter(pl.col("timestamp") < last))
+        is_last = pl.col("timestamp") == last
+        self._last = known.cells_where(is_last)
+        self._usual = hours.filter(is_last).join(bounds, on=["part", "local_hour"])["usual"]
+        self.slow_hours = count_above(known, hours, bounds).drop("part")
         """`timed` durations of each hour, `slow` of them above the usual p95."""
 
     @property
@@ -130,8 +126,7 @@ class _Durations:
     @property
     def usual_p95(self) -> float | None:
         """The usual p95 at that hour of the day in ms."""
-        of_hour = self._last.join(self._bounds, on=["part", "local_hour"]).head(1)
-        return bucket_value_ms(of_hour["usual"].item()) if of_hour.height else None
+        return bucket_value_ms(self._usual.item()) if len(self._usual) else None
 
 
 def _series(hours: pl.DataFrame, metric: str) -> pl.DataFrame:

@@ -18,15 +18,14 @@ import polars as pl
 from apilog.aggregate.anomalies.counts import HOUR, PART_KEYS, HourCounts
 from apilog.aggregate.anomalies.detect import Detection
 from apilog.aggregate.anomalies.explain import EventComparison, is_within, name_causes
+from apilog.aggregate.anomalies.latencies import bucket_of_p95, local_hour
 from apilog.aggregate.anomalies.scan import LEAST_CHANGE, Event
 from apilog.aggregate.anomalies.series import (
     METRICS,
     count_slow_within_routes,
     is_within_routes,
-    local_hour,
     metric_of,
     part_of,
-    usual_p95,
 )
 from apilog.aggregate.ddsketch import bucket_value_ms
 from apilog.schema import TIMESTAMP
@@ -163,12 +162,15 @@ class AnomalyTable:
         return event.count / requests, event.mean / requests
 
     def _latencies(self, event: Event) -> tuple[float | None, float | None]:
-        own = self._counts.latencies.filter(pl.col("part") == part_of(event.series))
-        local = own.with_columns(local_hour(self._timezone))
-        during = local.filter(is_within(event))
-        hours = during["local_hour"].unique()
-        others = local.filter(~is_within(event), pl.col("local_hour").is_in(hours.implode()))
-        return p95_of(during), p95_of(others if others.height else local)
+        latencies, is_own = self._counts.latencies, pl.col("part") == part_of(event.series)
+        during = latencies.cells_where(is_own & is_within(event))
+        hour = local_hour(self._timezone)
+        hours = latencies.keys[during["id"].unique()].select(hour.unique()).to_series()
+        others = is_own & ~is_within(event) & hour.is_in(hours.implode())
+        expected = p95_of(latencies.cells_where(others))
+        if expected is None:
+            expected = p95_of(latencies.cells_where(is_own))
+        return p95_of(during), expected
 
     def _comparison(self, event: Event) -> EventComparison | None:
         """Return what a count of the event is held against; None for one that can't be split."""
@@ -252,4 +254,4 @@ def p95_of(latencies: pl.DataFrame) -> float | None:
     """Return the p95 of durations in milliseconds, given as `bucket` and `n`; None without any."""
     if latencies.is_empty():
         return None
-    return bucket_value_ms(usual_p95(latencies.with_columns(all=0), ["all"])["bucket"].item())
+    return bucket_value_ms(bucket_of_p95(latencies.with_columns(all=0), ["all"])["bucket"].item())
