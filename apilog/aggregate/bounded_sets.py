@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from apilog.aggregate.distinct_keys import is_one_value
+
 MOST_MEMBERS = 100_000
 """A set with so many members is full."""
 _FEWEST_SHARE = 256
@@ -30,7 +32,7 @@ def hash_values(values: pl.Series) -> pl.Series:
 
 def unite_sets(members: pl.DataFrame, keys: int, size: int) -> pl.DataFrame:
     """Return each `id` and `hash` once; sets are full with `size` of them. Ids are below `keys`."""
-    if keys > 1:
+    if keys > 1 and not is_one_value(members["id"]):
         # A hash of both columns, as good as that of the value: uniting pairs of columns takes three
         # times the memory and time, and sets are the largest part of a state.
         pairs = members["hash"] ^ members["id"].hash(_HASH_SEED)
@@ -39,7 +41,8 @@ def unite_sets(members: pl.DataFrame, keys: int, size: int) -> pl.DataFrame:
     # Sorting it takes half the time of a table of hashes.
     ordered = members["hash"].sort()
     hashes = ordered.filter(ordered.ne_missing(ordered.shift())).head(size)
-    ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
+    number = members["id"].first() if keys > 1 else 0
+    ids = pl.repeat(number, len(hashes), dtype=pl.UInt32, eager=True)
     return pl.DataFrame({"id": ids, "hash": hashes})
 
 

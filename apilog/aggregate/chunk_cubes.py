@@ -19,13 +19,8 @@ from apilog.aggregate.cube import (
     merge_exprs,
     partial_cube,
 )
-from apilog.aggregate.packed_keys import combine_keys
+from apilog.aggregate.packed_keys import combine_keys, seem_grouped
 from apilog.aggregate.plan import Cube, CubeFamily, CubeLayout
-
-_SAMPLE_STEP = 16
-_GROUP_SHARE = 0.75
-"""Adding up groups is quicker than adding up records only where several records share one: in a
-sample they do if it has no more groups than this share of its records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,8 @@ def list_cubes(layout: CubeLayout, chunks: Sequence[ChunkCubes]) -> list[list[Cu
 def _has_few_groups(family: CubeFamily, chunk: EncodedRecords) -> bool:
     keys, detail = (chunk.packed_key(c) for c in (family.finest.keys, family.finest.detail))
     codes = combine_keys(keys, detail).codes
-    # Counting all groups would take as long as summing them up.
-    sample = codes.gather_every(_SAMPLE_STEP)
-    if sample.n_unique() > _GROUP_SHARE * len(sample):
+    # Adding up groups is quicker than adding up records only where several records share one.
+    if not seem_grouped(codes):
         return False
     return chunk.rows <= chunk.plan.max_keys or codes.n_unique() <= chunk.plan.max_keys
 

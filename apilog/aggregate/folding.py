@@ -21,6 +21,7 @@ from apilog.aggregate.cube import (
     select_keys,
     sums_with_keys,
 )
+from apilog.aggregate.distinct_keys import number_moved
 from apilog.aggregate.plan import Cube, ReportPlan
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.metrics import ACCUMULATORS
@@ -265,4 +266,6 @@ def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
         for key in cube.keys
         if key not in BOUNDED_KEYS
     )
-    return merge_equal_keys(cube, replace(state, keys=keys))
+    # Only what folds, or did before, can be equal: the others were told apart already.
+    moved = (keys["fold"] != KEPT) | to.is_not_null()
+    return merge_equal_keys(cube, replace(state, keys=keys), number_moved(keys, moved))

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.aggregate.distinct_keys import copied_text, number_by_hash
+
 _CODE, _LONG_CODE = pl.UInt32, pl.UInt64
 _LARGEST_KEY = 1 << 31
 """Keys and columns are below it, so that any two of them can be combined."""
+_HASH_SEED = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ def encode_column(values: pl.Series) -> PackedKeys:
     """Return a column as codes, whatever its type. A Categorical decodes to String."""
     dtype = values.dtype
     if dtype == pl.String:
+        coded = _encode_crowd(values)
+        if coded:
+            return coded
         values = values.cast(pl.Categorical(pl.Categories.random()))
     if isinstance(values.dtype, pl.Categorical):
         return _encode_dictionary(values, pl.String)
@@ -93,9 +99,33 @@ def combine_keys(key: PackedKeys, column: PackedKeys) -> PackedKeys:
 
 def make_dense(key: PackedKeys) -> PackedKeys:
     """Return the same key with codes below the number of rows; 0 no longer means null."""
+    if is_crowd(key.codes):
+        order = key.codes.arg_sort()
+        ordered = key.codes.gather(order)
+        is_new = (ordered != ordered.shift()).fill_null(value=True)
+        places = (is_new.cast(_CODE).cum_sum() - 1).cast(_CODE)
+        codes, used = places.clone().scatter(order, places), ordered.filter(is_new)
+        return PackedKeys(codes, len(used), lambda code: key.decode(pl.lit(used).gather(code)))
     used = key.codes.unique().sort()
     codes = used.search_sorted(key.codes).cast(_CODE)
     return PackedKeys(codes, len(used), lambda code: key.decode(pl.lit(used).gather(code)))
+
+
+_SAMPLE_STEP = 16
+_GROUP_SHARE = 0.75
+_CROWD_ROWS = 5_000
+
+
+def seem_grouped(codes: pl.Series) -> bool:
+    """Return whether several rows share a code, by a sample of them."""
+    # Counting all codes would take as long as what this is asked for.
+    sample = codes.gather_every(_SAMPLE_STEP)
+    return sample.n_unique() <= _GROUP_SHARE * len(sample)
+
+
+def is_crowd(codes: pl.Series) -> bool:
+    """Return whether these are very many, of which most seem to be there once."""
+    return len(codes) > _CROWD_ROWS and not seem_grouped(codes)
 
 
 def dictionary_position(
@@ -109,6 +139,23 @@ def dictionary_position(
 def dictionary_decoder(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
     """Return the function that decodes a code to the value at its position."""
     return lambda code: [pl.lit(values).gather(dictionary_position(code)).alias(values.name)]
+
+
+def _encode_crowd(values: pl.Series) -> PackedKeys | None:
+    """Return a column of texts that are mostly different; None for any other."""
+    # A dictionary of them takes several times as long.
+    hashes = values.hash(_HASH_SEED)
+    if values.null_count() or not is_crowd(hashes):
+        return None
+    numbered = number_by_hash(values.to_frame(), hashes)
+    if not numbered:
+        return None
+    texts = numbered.unique.to_series()
+
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return [copied_text(pl.lit(texts).gather(dictionary_position(code))).alias(values.name)]
+
+    return PackedKeys(numbered.ids + 1, len(texts) + 1, decode)
 
 
 def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> PackedKeys:

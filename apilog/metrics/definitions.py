@@ -99,6 +99,11 @@ class Accumulator:
             case MergeRule.MAX:
                 return value.max()
 
+    def single_expr(self) -> pl.Expr:
+        """Return what merging makes of a value alone."""
+        value = pl.col(self.name)
+        return value.fill_null(0).cast(self.dtype) if self.merge is MergeRule.SUM else value
+
     def empty_value(self) -> pl.Expr:
         """Return what it is where nothing was accumulated."""
         nothing = 0 if self.merge is MergeRule.SUM else None

@@ -24,13 +24,8 @@ from apilog.aggregate import (
     select_tables,
 )
 from apilog.aggregate.chunk_cubes import ChunkCubes, list_cubes
-from apilog.aggregate.cube import (
-    CubeState,
-    EncodedRecords,
-    number_by_hash,
-    number_keys,
-    partial_cube,
-)
+from apilog.aggregate.cube import CubeState, EncodedRecords, partial_cube
+from apilog.aggregate.distinct_keys import number_by_hash, number_keys
 from apilog.aggregate.plan import Cube, cube_layout
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import START, property_of, records
