@@ -30,6 +30,9 @@ sys.dont_write_bytecode = False
 # What a native thread reads, no test takes away.
 keep_tables()
 
+# What collecting tests makes stays to the end.
+gc.disable()
+
 # No test depends on how fast the machine is.
 settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")
@@ -70,8 +73,8 @@ def pytest_collection_finish() -> None:
     The command collects garbage as rarely.
     """
     gc.set_threshold(100_000, 20, 20)
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
