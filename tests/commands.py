@@ -1,4 +1,4 @@
-"""What running a command gives; made by the fixtures `run` and `run_process`."""
+"""What running a command gives; made by the fixtures `run`, `run_process` and `run_forked`."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from hypothesis import settings
 from apilog.cli.app import main
 from tests.commands import Ran
 from tests.examples import CASES, EXAMPLES
+from tests.forked_processes import run_apart
 from tests.native_environment import keep_tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -23,6 +24,7 @@ SAMPLES = Path(os.environ.get("APILOG_SAMPLES") or REPOSITORY.parent / "shared" 
 
 # What test modules import that start processes or servers: their tests are marked `process`.
 STARTERS = {"subprocess", "multiprocessing", "pty", "socketserver", "on_terminal", "piped"}
+PROCESSES = {"run_process", "run_forked"}
 
 # Rewriting the asserts of modules takes longer than all else that is done before the first test.
 sys.dont_write_bytecode = False
@@ -63,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
             starts = bool(STARTERS & vars(item.module).keys())
             starting[item.path] = starts or folder in ("cloud", "cluster", "real")
-        if starting[item.path] or "run_process" in item.fixturenames:
+        if starting[item.path] or PROCESSES & {*item.fixturenames}:
             item.add_marker("process")
 
 
@@ -131,6 +133,17 @@ def run_process() -> Callable[..., Ran]:
             check=False,
             timeout=120,
         )
+        return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def run_forked() -> Callable[..., Ran]:
+    """Run a command in a process of its own, but for its start, with bytes for its stdin."""
+
+    def run(*argv: str | Path, stdin: bytes = b"") -> Ran:
+        done = run_apart("apilog.__main__:run", [*map(str, argv)], stdin=stdin)
         return Ran(done.returncode, done.stdout, done.stderr.decode())
 
     return run

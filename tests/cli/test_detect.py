@@ -184,10 +184,10 @@ def test_errors_are_in_the_json_too(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_head_of_a_pipe_is_read(run_process: Run, tmp_path: Path) -> None:
+def test_the_head_of_a_pipe_is_read(run_forked: Run, tmp_path: Path) -> None:
     data = (line() + "\n").encode() * 10_000
     for stdin in (data, gzip.compress(data)):
-        piped = run_process("detect", "-", "-f", "json", stdin=stdin)
+        piped = run_forked("detect", "-", "-f", "json", stdin=stdin)
         assert (piped.code, piped.stderr) == (0, "")
         (finding,) = json.loads(piped.text)["files"]
         assert (finding["path"], finding["format"]) == ("-", "combined")
@@ -196,17 +196,17 @@ def test_the_head_of_a_pipe_is_read(run_process: Run, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with ThreadPoolExecutor() as pool:
         written = pool.submit(pipe.write_bytes, data[:1000])
-        named = run_process("detect", pipe, "-f", "json")
+        named = run_forked("detect", pipe, "-f", "json")
         written.result()
     assert [file["format"] for file in json.loads(named.text)["files"]] == ["combined"]
 
 
 @pytest.mark.slow
-def test_what_is_piped_can_be_of_no_known_format_too(run_process: Run) -> None:
-    result = run_process("detect", "-", stdin=b"what is this\n")
+def test_what_is_piped_can_be_of_no_known_format_too(run_forked: Run) -> None:
+    result = run_forked("detect", "-", stdin=b"what is this\n")
     assert (result.code, result.stdout) == (2, b"")
     assert result.stderr.startswith("apilog: error: -: no known format: 'what is this' stops being")
-    empty = run_process("detect", "-")
+    empty = run_forked("detect", "-")
     assert empty.code == 0
     assert "no access log lines" in empty.text
 

@@ -139,16 +139,16 @@ def test_other_json_is_refused(text: str, says: str, run: Run, log: Path, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_routes_of_standard_input_are_said_to_be_by_look(run_process: Run, log: Path) -> None:
+def test_routes_of_standard_input_are_said_to_be_by_look(run_forked: Run, log: Path) -> None:
     lines = log.read_bytes()
     sql = "SELECT COUNT(*) AS n FROM requests WHERE route = '/shop/{value}'"
     for argv in (
         ("query", sql, "-"),
         ("report", "-", "--where", "route = '/shop/{value}'"),
     ):
-        done = run_process(*argv, "-f", "json", stdin=lines)
+        done = run_forked(*argv, "-f", "json", stdin=lines)
         assert "can't be read twice" in done.stderr
-    done = run_process("report", "-", "-f", "json", stdin=lines)
+    done = run_forked("report", "-", "-f", "json", stdin=lines)
     assert "can't be read twice" not in done.stderr
     endpoints = json.loads(done.text)["tables"]["endpoints"]
     assert {row["route"]: row["requests"] for row in endpoints} == EXPECTED

@@ -322,10 +322,10 @@ def test_a_store_and_logs_are_one_table(run: Run, store: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_reads_standard_input(run_process: Run) -> None:
+def test_a_process_reads_standard_input(run_forked: Run) -> None:
     sql = "SELECT status, COUNT(*) AS n FROM requests GROUP BY status ORDER BY n DESC LIMIT 1"
-    result = run_process("query", sql, "-", "-f", "csv", stdin=LOG.read_bytes())
+    result = run_forked("query", sql, "-", "-f", "csv", stdin=LOG.read_bytes())
     assert (result.code, result.text, result.stderr) == (0, "status,n\n200,1266\n", "")
-    wrong = run_process("query", "SELECT stauts FROM requests", "-", stdin=LOG.read_bytes())
+    wrong = run_forked("query", "SELECT stauts FROM requests", "-", stdin=LOG.read_bytes())
     assert (wrong.code, wrong.stdout) == (2, b"")
     assert len(wrong.stderr.splitlines()) == 2

@@ -91,12 +91,12 @@ def test_rejects_may_be_the_data_of_stdout(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_standard_input_is_a_source(run_process: Run) -> None:
-    result = run_process("report", "-", "-f", "json", stdin=TIMED.read_bytes())
+def test_standard_input_is_a_source(run_forked: Run) -> None:
+    result = run_forked("report", "-", "-f", "json", stdin=TIMED.read_bytes())
     assert (result.code, result.stderr) == (0, "")
     assert '"path":"-"' in result.text
     packed = (SAMPLE_LOGS / "api.log.1.gz").read_bytes()
-    assert '"records":1500' in run_process("report", "-", "-f", "json", stdin=packed).text
+    assert '"records":1500' in run_forked("report", "-", "-f", "json", stdin=packed).text
 
 
 _FULL = b"apilog: error: can't write standard output: No space left on device\nhint: free some"

@@ -34,7 +34,7 @@ def no_keys(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
 def test_a_profile_is_enough_for_logs_and_stores(
     bucket: Bucket,
     url: str,
-    run_process: Run,
+    run_forked: Run,
     no_keys: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -42,8 +42,8 @@ def test_a_profile_is_enough_for_logs_and_stores(
     no_keys.with_name("config").write_text("[profile team]\nregion = eu-central-1\n")
     monkeypatch.setenv("AWS_PROFILE", "team")
     bucket.write("a.log", lines(range(7)))
-    assert run_process("ingest", f"{url}/a.log", "--store", f"{url}/store").code == 0
-    result = run_process("query", COUNT, f"{url}/store", "-f", "csv")
+    assert run_forked("ingest", f"{url}/a.log", "--store", f"{url}/store").code == 0
+    result = run_forked("query", COUNT, f"{url}/store", "-f", "csv")
     assert (result.code, result.text) == (0, "n\n7\n"), result.stderr
 
 
@@ -98,12 +98,12 @@ def test_a_profile_that_gives_no_credentials_is_told(
 
 @pytest.mark.slow
 def test_secrets_stand_in_no_output(
-    bucket: Bucket, url: str, run_process: Run, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, url: str, run_forked: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-s3cret")
     bucket.write("a.log", lines(range(7)))
     for argv in (["report", f"{url}/none"], ["ingest", f"{url}/a.log", "--store", "s3://nope/s"]):
-        result = run_process(*argv)
+        result = run_forked(*argv)
         assert result.code == 2
         assert b"s3cret" not in result.stdout + result.stderr.encode()
 
@@ -147,7 +147,7 @@ def test_public_buckets_need_no_credentials(
     bucket: Bucket,
     url: str,
     endpoint: str,
-    run_process: Run,
+    run_forked: Run,
     no_keys: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -161,7 +161,7 @@ def test_public_buckets_need_no_credentials(
             client.put_object_acl(Bucket=bucket.name, Key=info.key, ACL="public-read")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    result = run_process("query", COUNT, f"{url}/store", "-f", "csv")
+    result = run_forked("query", COUNT, f"{url}/store", "-f", "csv")
     assert (result.code, result.text) == (0, "n\n7\n"), result.stderr
 
 

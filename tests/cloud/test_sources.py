@@ -210,10 +210,10 @@ def test_names_of_objects_are_an_attackers_text_too(bucket: Bucket, url: str, ru
 
 @pytest.mark.slow
 def test_a_server_that_is_not_there_is_told(
-    run_process: Run, endpoint: str, monkeypatch: pytest.MonkeyPatch
+    run_forked: Run, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    result = run_process("report", "s3://bucket/a.log")
+    result = run_forked("report", "s3://bucket/a.log")
     assert (result.code, result.stdout) == (2, b"")
     assert "the server can't be reached" in result.stderr
 

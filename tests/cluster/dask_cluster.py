@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.forked_processes import ForkedProcess, fork
+
 REPOSITORY = Path(__file__).parents[2]
 _FEWER_WAKINGS = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
@@ -22,22 +24,24 @@ STARTS_WITHIN = 120
 """Seconds; on an idle machine it takes two."""
 
 
+Process = subprocess.Popen[bytes] | ForkedProcess
+
+
 @dataclass(slots=True)
 class DaskCluster:
     """Processes on loopback."""
 
     folder: Path
-    scheduler: subprocess.Popen[bytes]
+    scheduler: Process
     address: str
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[Process] = field(default_factory=list)
 
-    def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *options: str, **environment: str) -> Process:
         """Start one more worker of one thread, in a folder of its own."""
         cwd = self.folder / f"worker-{len(self.workers)}"
         cwd.mkdir()
-        command = [sys.executable, "-m", "dask", "worker", self.address]
-        command += ["--nthreads", "1", "--no-dashboard", "--no-nanny", *options]
-        worker = _start(command, cwd, POLARS_MAX_THREADS="1", **environment)
+        command = ["worker", self.address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+        worker = _start([*command, *options], cwd, POLARS_MAX_THREADS="1", **environment)
         self.workers.append(worker)
         return worker
 
@@ -53,7 +57,7 @@ class DaskCluster:
 def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
     """Start a scheduler and workers, and stop them."""
     written = folder / "scheduler.json"
-    command = [sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", "0"]
+    command = ["scheduler", "--host", "127.0.0.1", "--port", "0"]
     command += ["--no-dashboard", "--scheduler-file", str(written)]
     scheduler = _start(command, folder)
     cluster = DaskCluster(folder, scheduler, "")
@@ -73,16 +77,35 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
         cluster.stop()
 
 
-def _start(command: list[str], cwd: Path, **environment: str) -> subprocess.Popen[bytes]:
-    # What tests define is imported there, too.
-    paths = [environment.pop("PYTHONPATH", ""), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    with (cwd / "output.txt").open("wb") as output:
+def run_dask() -> None:
+    """Be the command `dask`, in a process that may have imported it with other settings."""
+    import dask
+    from dask.cli import run_cli
+
+    dask.config.refresh()
+    run_cli()
+
+
+def _start(command: list[str], cwd: Path, **environment: str) -> Process:
+    """Run `dask` with these arguments: as a new process where it has to import something else."""
+    output = cwd / "output.txt"
+    with output.open("wb") as stream:
+        if "PYTHONPATH" not in environment:
+            environment = {**os.environ, **_FEWER_WAKINGS, **environment}
+            streams = {"stdout": stream, "stderr": stream}
+            return fork(
+                "tests.cluster.dask_cluster:run_dask",
+                command,
+                cwd=cwd,
+                environment=environment,
+                **streams,
+            )
+        environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(REPOSITORY)])
         return subprocess.Popen(
-            command,
+            [sys.executable, "-m", "dask", *command],
             cwd=cwd,
             env={**os.environ, **_FEWER_WAKINGS, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=stream,
+            stderr=stream,
         )

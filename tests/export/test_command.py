@@ -112,11 +112,11 @@ def test_requests_without_a_time_are_told(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_in_a_process_two_runs_agree(tmp_path: Path, run_process: Run) -> None:
+def test_in_a_process_two_runs_agree(tmp_path: Path, run_forked: Run) -> None:
     source = log(tmp_path / "a.log", (0, 24))
     argv = ("export", source, "--to", tmp_path / "to", "--every", "hour", "-f", "parquet")
-    assert run_process(*argv).code == 0
+    assert run_forked(*argv).code == 0
     before = files_in(tmp_path / "to")
-    assert run_process(*argv).code == 0
+    assert run_forked(*argv).code == 0
     assert files_in(tmp_path / "to") == before
     assert names(tmp_path / "to") == ["2026-11-20T12Z", "2026-11-21T12Z"]

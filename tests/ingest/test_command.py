@@ -83,14 +83,14 @@ def test_a_damaged_source_is_noted(run: Run, store: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", [pytest.param(bytes, marks=pytest.mark.slow), gzip.compress])
 def test_stdin_is_known_by_its_content_too(
-    run: Run, run_process: Run, store: Path, pack: type[bytes]
+    run: Run, run_forked: Run, store: Path, pack: type[bytes]
 ) -> None:
     for end in (3000, 3500):
         text = lines(range(end))[:-1]
-        result = run_process("ingest", "-", "--store", store, stdin=pack(text))
+        result = run_forked("ingest", "-", "--store", store, stdin=pack(text))
         assert result.code == 0, result.stderr
         assert held(store) == [*range(end)]
-    result = run_process("ingest", "-", "--store", store, stdin=pack(text))
+    result = run_forked("ingest", "-", "--store", store, stdin=pack(text))
     assert "0 new, 0 continued, 1 already known" in result.stderr
     Path("a.log").write_bytes(lines(range(4100)))
     assert run("ingest", "a.log", "--store", store).code == 0
@@ -99,12 +99,12 @@ def test_stdin_is_known_by_its_content_too(
 
 @pytest.mark.slow
 def test_stdin_that_only_begins_like_something_known_is_new(
-    run: Run, run_process: Run, store: Path
+    run: Run, run_forked: Run, store: Path
 ) -> None:
     Path("a.log").write_bytes(lines(range(2000)))
     run("ingest", "a.log", "--store", store)
     other = lines([*range(1000), *range(5000, 7000)])
-    assert run_process("ingest", "-", "--store", store, stdin=other).code == 0
+    assert run_forked("ingest", "-", "--store", store, stdin=other).code == 0
     assert held(store) == sorted([*range(2000), *range(1000), *range(5000, 7000)])
 
 
