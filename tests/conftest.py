@@ -40,6 +40,15 @@ settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")
 
 
+SERVED = ("cloud", "cluster", "page", "real")
+"""Folders whose tests share a server, which each worker that runs some of them starts."""
+
+
+def folder_of(item: pytest.Item) -> str:
+    """The folder of a test in that of all."""
+    return item.path.relative_to(REPOSITORY / "tests").parts[0]
+
+
 def mark_variations(items: list[pytest.Item]) -> None:
     """Mark further cases of a test as slow, so that some remain, spread evenly over all of them."""
     cases: dict[tuple[str, str], list[pytest.Item]] = {}
@@ -58,13 +67,14 @@ def mark_variations(items: list[pytest.Item]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that may start processes or servers, and the further cases of a test."""
     mark_variations(items)
+    # What comes first is all for one worker, and does not wait at the end.
+    items.sort(key=lambda item: folder_of(item) not in SERVED)
     starting: dict[Path, bool] = {}
     for item in items:
         assert isinstance(item, pytest.Function)
         if item.path not in starting:
-            folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
             starts = bool(STARTERS & vars(item.module).keys())
-            starting[item.path] = starts or folder in ("cloud", "cluster", "real")
+            starting[item.path] = starts or folder_of(item) in ("cloud", "cluster", "real")
         if starting[item.path] or PROCESSES & {*item.fixturenames}:
             item.add_marker("process")
 

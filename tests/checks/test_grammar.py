@@ -10,6 +10,7 @@ from apilog.checks import REQUEST_METRICS, BaselineLimit, FixedLimit, Threshold,
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, MetricKind, Unit
 from apilog.schema import GATEWAYS
+from tests.any_text import CHARACTERS, any_text
 
 WRITTEN = {
     "error_rate < 1%": "error_rate < 1%",
@@ -143,7 +144,7 @@ def test_a_threshold_without_end_is_refused() -> None:
         parse_threshold("error_rate < 1% " * 1000)
 
 
-NUMBERS = st.from_regex(r"[0-9]{1,6}(\.[0-9]{1,3})?", fullmatch=True)
+NUMBERS = st.from_regex(r"[0-9]{1,6}(\.[0-9]{1,3})?", fullmatch=True, alphabet=CHARACTERS)
 UNITS = {
     Unit.RATIO: ["%"],
     Unit.MILLISECONDS: ["", "us", "ms", "s", "m", "h"],
@@ -186,7 +187,7 @@ def values(column: str) -> st.SearchStrategy[str]:
         case "status" | "upstream_status":
             texts = st.integers(100, 599).map(str)
         case _:
-            texts = st.text(max_size=20)
+            texts = any_text(max_size=20)
     return texts.map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
@@ -214,7 +215,7 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.text() | st.lists(PIECES).map("".join) | st.lists(PIECES).map(" ".join))
+@given(any_text() | st.lists(PIECES).map("".join) | st.lists(PIECES).map(" ".join))
 def test_any_other_text_is_refused_with_a_usage_error(text: str) -> None:
     try:
         threshold = parse_threshold(text)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from apilog.config import ChecksConfig, Config, load_config
 from apilog.config.sections import ConfigTable
 from apilog.errors import UsageError
+from tests.any_text import any_text
 
 OWN = """
 [checks]
@@ -110,9 +111,9 @@ def test_a_given_file_has_to_be_there(tmp_path: Path) -> None:
 
 
 VALUES = st.recursive(
-    st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.booleans() | st.integers() | st.floats() | any_text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+        st.lists(inner, max_size=2) | st.dictionaries(any_text(max_size=3), inner, max_size=2)
     ),
     max_leaves=4,
 )

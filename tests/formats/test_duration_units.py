@@ -13,6 +13,7 @@ from apilog.formats.duration_units import (
     decide_unit,
     unit_in_name,
 )
+from tests.any_text import any_text
 
 
 def texts(*values: object) -> pl.Series:
@@ -142,7 +143,7 @@ def test_a_thousand_times_the_numbers_are_another_unit_or_a_doubt(values: list[f
     assert doubt or scaled_doubt or scaled_unit != unit
 
 
-@given(st.lists(st.text(max_size=8) | positive.map(str), max_size=8), st.text(max_size=12))
+@given(st.lists(any_text(max_size=8) | positive.map(str), max_size=8), any_text(max_size=12))
 def test_any_texts_have_a_unit(values: list[str], key: str) -> None:
     assert decide_unit(pl.Series(values, dtype=pl.String), key)[0] in DURATION_UNITS
 

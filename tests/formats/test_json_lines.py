@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.schema import SCHEMA
 from apilog.values.event_lines import EventLines
+from tests.any_text import any_text
 
 
 def lines_of(*values: Mapping[str, object] | str) -> EventLines:
@@ -393,8 +394,8 @@ def test_explain_points_at_the_place() -> None:
 
 
 KEYS = ["ts", "status", "path", "method", "request_time", "upstream_response_time", "host", "x"]
-VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just(NOON)
-OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES | st.dictionaries(st.text(), VALUES))
+VALUES = st.none() | st.booleans() | st.integers() | any_text(max_size=8) | st.just(NOON)
+OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES | st.dictionaries(any_text(), VALUES))
 
 
 @pytest.mark.slow
@@ -413,7 +414,7 @@ def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     assert parsed.rejects["reason"].null_count() == 0
 
 
-@given(st.lists(OBJECTS.map(json.dumps) | st.text(max_size=20), max_size=10))
+@given(st.lists(OBJECTS.map(json.dumps) | any_text(max_size=20), max_size=10))
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     found = JsonLinesFormat.infer(pl.Series(head, dtype=pl.String))
     if found is not None:

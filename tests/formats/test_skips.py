@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.skipped_lines import BLANK, ERROR_LOG, OTHER_PROGRAM, SKIP_RULES, skip_reasons
+from tests.any_text import any_text
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 
@@ -62,14 +63,14 @@ def test_what_may_be_a_broken_access_line_stays(line: str) -> None:
     assert reason(line) is None
 
 
-@given(st.lists(st.text(), max_size=5))
+@given(st.lists(any_text(), max_size=5))
 def test_any_text_gets_an_answer(lines: list[str]) -> None:
     answer = skip_reasons(pl.Series("line", lines, dtype=pl.String))
     assert answer.dtype == pl.String
     assert len(answer) == len(lines)
 
 
-@given(st.text(), st.text())
+@given(any_text(), any_text())
 def test_a_line_is_judged_alone(line: str, neighbour: str) -> None:
     together = skip_reasons(pl.Series([neighbour, line]))
     assert together.to_list() == [reason(neighbour), reason(line)]

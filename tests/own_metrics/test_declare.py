@@ -13,6 +13,7 @@ from apilog.config import load_config
 from apilog.errors import DeclarationError, UsageError
 from apilog.metrics import METRICS, MetricKind, Unit
 from apilog.own_metrics import declare_metric, own_definitions
+from tests.any_text import any_text
 from tests.examples import about
 from tests.own_metrics.record_rows import DECLARED
 
@@ -105,9 +106,9 @@ def test_a_column_that_there_is_already_is_refused() -> None:
 @given(
     st.dictionaries(
         st.sampled_from(["numerator", "denominator", "sum", "distinct", "quantile", "column"])
-        | st.text(max_size=5),
+        | any_text(max_size=5),
         st.one_of(
-            st.text(max_size=20),
+            any_text(max_size=20),
             st.floats(),
             st.sampled_from(["status", "status < 400", "duration_ms / 0", "NULL", "'a'", "*"]),
         ),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from apilog.render import OUTPUTS, OutputOptions
+from tests.any_text import any_text
 from tests.commands import Run
 from tests.examples import about
 from tests.render.hostile_report import hostile_report
@@ -95,8 +96,8 @@ def test_hostile_texts_are_values_of_labels() -> None:
 
 @settings(max_examples=about(25))
 @given(
-    st.lists(st.tuples(st.text(max_size=6) | st.none(), st.floats() | st.none()), min_size=1),
-    st.text(min_size=1, max_size=5),
+    st.lists(st.tuples(any_text(max_size=6) | st.none(), st.floats() | st.none()), min_size=1),
+    any_text(min_size=1, max_size=5),
 )
 def test_any_table_can_be_parsed(rows: list[tuple[str | None, float | None]], name: str) -> None:
     rows = [(text and text.encode("utf-8", "ignore").decode(), number) for text, number in rows]

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from apilog.transport.envelope_registry import detect_envelopes
 from apilog.values.event_lines import EventLines
+from tests.any_text import any_text
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "cu\\\\rl/8"'
 JSON = json.dumps({"requestId": "8d1f", "status": "200", "path": 'a\\"b\\\\'})
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\x1b\x01"), max_size=9)
+TEXTS = any_text(max_size=9, without="\n\r\x1b\x01")
 
 
 def lines_of(*lines: str) -> pl.Series:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apilog.transport.envelope import Envelope
 from apilog.transport.envelope_registry import ENVELOPES, detect_envelope
+from tests.any_text import any_text
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
@@ -69,7 +70,7 @@ def test_no_lines_are_no_events(envelope: Envelope) -> None:
 
 
 broken = st.one_of(
-    st.text(st.characters(codec="utf-8", exclude_characters="\n")),
+    any_text(without="\n"),
     st.text(alphabet='{}[]"\\:,<> 10|TZ-', max_size=30),
     st.sampled_from([line for e in ENVELOPES for s in e.samples for line in s.lines]).flatmap(
         lambda line: st.integers(0, len(line)).map(lambda end: line[:end] + line[end + 1 :])
@@ -96,7 +97,7 @@ def test_detection_never_raises(lines: list[str]) -> None:
     detect_envelope(series(*lines))
 
 
-plain = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1)
+plain = any_text(min_size=1, without="\n\r")
 
 
 @given(st.lists(plain, min_size=1, max_size=4))
@@ -117,7 +118,7 @@ def test_what_is_quoted_with_backslashes_comes_out(before: str, after: str) -> N
     assert unwrap("quoted", f'"{escaped}"') == [(0, text)]
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r")))
+@given(any_text(without="\n\r"))
 def test_what_cri_wraps_comes_out(text: str) -> None:
     assert unwrap("cri", f"2026-10-10T13:55:36.1Z stdout F {text}") == [(0, text)]
 

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.any_text import any_text
 from tests.examples import about
 
 Frame = Callable[..., bytes]
 Object = dict[str, Any]
 
 OBJECTS = st.lists(
-    st.dictionaries(st.text("abc", min_size=1), st.text(max_size=8), min_size=1),
+    st.dictionaries(st.text("abc", min_size=1), any_text(max_size=8), min_size=1),
     min_size=1,
     max_size=5,
 )

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.any_text import any_text
+
 Frame = Callable[..., bytes]
 HEAD = "#Software: x\n#Version: 1.0\n"
-WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters=' \t\r\n"-#'), min_size=1, max_size=5
-)
+WORDS = any_text(1, 5, without=' \t\r\n"-#')
 ROWS = st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=4)
 
 

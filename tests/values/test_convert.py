@@ -30,6 +30,7 @@ from apilog.values.times import (
     parse_joined_clf_times,
     parse_times,
 )
+from tests.any_text import any_text
 from tests.examples import about
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -65,7 +66,7 @@ def utc(year: int, month: int, day: int, *clock: int) -> datetime:
 
 # Anything that may stand where a number or a time should.
 near_numbers = st.text("0123456789.,:-+ eEnNaAiIfFmsuhT/Z[]", max_size=24)
-any_values = st.lists(st.none() | near_numbers | st.text(max_size=12), max_size=12)
+any_values = st.lists(st.none() | near_numbers | any_text(max_size=12), max_size=12)
 
 
 @pytest.mark.parametrize(("parse", "dtype"), ONE_ARGUMENT.items())
@@ -398,7 +399,7 @@ class TestDictionary:
         codes = pl.Series([0, 1, 2, None], dtype=pl.UInt32)
         assert from_codes(codes, texts("a", None, "a")).to_list() == ["a", None, "a", None]
 
-    @given(st.lists(st.none() | st.text(max_size=3), max_size=20))
+    @given(st.lists(st.none() | any_text(max_size=3), max_size=20))
     def test_mapping_equals_mapping_each(self, values: list[str | None]) -> None:
         def function(s: pl.Series) -> pl.Series:
             return s.str.to_uppercase()

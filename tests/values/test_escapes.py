@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apilog.values.dictionary import encode_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
+from tests.any_text import any_text
 
 HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
 APACHE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([\\"nrtbv]))')
@@ -57,7 +58,7 @@ pieces = st.sampled_from(
         "a",
     ]
 )
-any_text = st.lists(pieces | st.text(max_size=3), max_size=8).map("".join)
+any_text = st.lists(pieces | any_text(max_size=3), max_size=8).map("".join)
 any_values = st.lists(st.none() | any_text, max_size=8)
 
 

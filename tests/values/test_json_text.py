@@ -17,6 +17,7 @@ from apilog.values.json_text import (
     iter_leaves,
     load_objects,
 )
+from tests.any_text import any_text
 
 
 def decoded(*lines: str | None, keys: tuple[str, ...] = ("a", "b")) -> list[object]:
@@ -140,7 +141,7 @@ def test_any_mixture_of_good_and_bad_lines(mixture: list[object]) -> None:
     assert decoded(*lines) == expected
 
 
-@given(st.lists(st.binary(max_size=30) | st.text(max_size=30).map(str.encode), max_size=10))
+@given(st.lists(st.binary(max_size=30) | any_text(max_size=30).map(str.encode), max_size=10))
 def test_any_bytes_are_accounted_for(parts: list[bytes]) -> None:
     lines = EventLines(b"\n".join(parts))
     frame, ok = decode_object_lines(lines, ["a"])

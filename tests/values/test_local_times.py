@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.local_times import LocalTimes, decide_local_times, is_local_time
+from tests.any_text import CHARACTERS, any_text
 
 TIMES = st.datetimes(datetime(2001, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001
     lambda t: t.replace(tzinfo=UTC, microsecond=t.microsecond // 1000 * 1000)
@@ -95,7 +96,9 @@ def test_what_is_no_time_is_null(text: str) -> None:
     assert LocalTimes(day_first=True).parse(pl.Series([text])).to_list() == [None]
 
 
-@given(st.lists(st.text(max_size=12) | st.from_regex(r"[0-9/., :apmAPM]{0,24}")))
+@given(
+    st.lists(any_text(max_size=12) | st.from_regex(r"[0-9/., :apmAPM]{0,24}", alphabet=CHARACTERS))
+)
 def test_any_text_is_a_time_or_null(texts: list[str]) -> None:
     series = pl.Series(texts, dtype=pl.String)
     assert len(decide_local_times(series).parse(series)) == len(texts)

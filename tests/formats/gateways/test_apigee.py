@@ -20,6 +20,7 @@ from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.schema import SCHEMA
 from apilog.transport.json_envelopes import CLOUD_LOGGING
 from apilog.values.event_lines import EventLines
+from tests.any_text import any_text
 from tests.examples import about
 from tests.formats.gateways.apigee_shapes import LACKING, REQUESTS, SHAPES, policy_message, rendered
 
@@ -474,7 +475,7 @@ FORMATS = [
     *ROUTER_FORMATS,
 ]
 good = st.sampled_from([*RUNTIME, *MESSAGES, *(f.samples[0] for f in ROUTER_FORMATS)])
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text(max_size=8)
 keys = st.sampled_from([*json.loads(RUNTIME[0]), *json.loads(MESSAGES[0])])
 objects = st.dictionaries(keys, scalars | st.lists(scalars, max_size=2), max_size=8).map(json.dumps)
 noise = objects | good | good.map(lambda line: line[:-9]) | st.text('{}[]":,\t|-0x\r', max_size=20)

@@ -20,9 +20,7 @@ KEYS = {
     "resourcePath": "/users",
     "status": 200,
 }
-AGENTS = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20
-)
+AGENTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20)
 
 
 def logged(agent: str, *, nested: bool = False, first: bool = False) -> str:

@@ -16,6 +16,7 @@ from apilog.formats.gateways.azure import GATEWAYS
 from apilog.formats.gateways.gateway import Gateway
 from apilog.values.event_lines import EventLines
 from tests.aggregate import oracle
+from tests.any_text import any_text
 from tests.formats.gateways.azure_shapes import events_of
 
 APP_GATEWAY, FRONT_DOOR = GATEWAYS[1:3]
@@ -358,7 +359,7 @@ FORMATS: list[Format] = [
     )
     if found
 ]
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | any_text(max_size=9)
 
 
 @given(

@@ -19,6 +19,7 @@ from apilog.schema import TIMESTAMP
 from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
 from apilog.transport.envelope import Envelope
 from apilog.transport.envelope_registry import ENVELOPES as OTHERS
+from tests.any_text import any_text
 from tests.formats import damaged_lines
 
 BY_NAME = {envelope.name: envelope for envelope in CLOUDWATCH_ENVELOPES}
@@ -210,7 +211,7 @@ _any_lines = st.lists(
     | st.sampled_from(_samples).flatmap(
         lambda line: st.integers(0, len(line)).map(lambda end: line[:end] + line[end + 1 :])
     )
-    | st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20),
+    | any_text(max_size=20, without="\n"),
     max_size=8,
 )
 
