@@ -15,7 +15,7 @@ from hypothesis import settings
 from apilog.cli.app import main
 from tests.commands import Ran
 from tests.examples import CASES, EXAMPLES
-from tests.forked_processes import run_apart
+from tests.forked_processes import run_command
 from tests.native_environment import keep_tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -153,7 +153,7 @@ def run_forked() -> Callable[..., Ran]:
     """Run a command in a process of its own, but for its start, with bytes for its stdin."""
 
     def run(*argv: str | Path, stdin: bytes = b"") -> Ran:
-        done = run_apart("apilog.__main__:run", [*map(str, argv)], stdin=stdin)
-        return Ran(done.returncode, done.stdout, done.stderr.decode())
+        code, stdout, stderr = run_command(*argv, stdin=stdin)
+        return Ran(code, stdout, stderr.decode())
 
     return run

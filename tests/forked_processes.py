@@ -24,7 +24,7 @@ from pkgutil import walk_packages
 from threading import Lock, Thread
 from time import monotonic, sleep
 from traceback import print_exc
-from typing import IO
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
@@ -38,14 +38,27 @@ IMPORTED = (
 
 @dataclass(slots=True)
 class ForkedProcess:
-    """A process of the forking one, which looks after it."""
+    """A process of the forking one, which looks after it; used as one of `subprocess`."""
 
     pid: int
     server: _Server
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
+    stderr: IO[bytes] | None = None
     returncode: int | None = field(default=None, init=False)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        with suppress(BrokenPipeError):
+            for pipe in (self.stdin, self.stdout, self.stderr):
+                if pipe:
+                    pipe.close()
+        self.wait()
+
     def poll(self) -> int | None:
-        """Its exit code, as `subprocess` has it, or None while it runs."""
+        """Its exit code, or None while it runs."""
         if self.returncode is None:
             self.returncode = self.server.ask("poll", self.pid)
         return self.returncode
@@ -76,52 +89,58 @@ def fork(
     arguments: Sequence[str],
     *,
     cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    stdin: int | IO[bytes] | None = None,
-    stdout: int | IO[bytes] | None = None,
-    stderr: int | IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
 ) -> ForkedProcess:
-    """Run `module:function` with these arguments for `sys.argv`, in a process of its own.
-
-    What is no stream is `os.devnull`.
-    """
+    """Run `module:function` with these arguments for `sys.argv`, in a process of its own."""
     server = _server()
-    with open(os.devnull, "r+b") as nothing:
-        streams = [
-            nothing.fileno()
-            if stream is None
-            else stream
-            if isinstance(stream, int)
-            else stream.fileno()
-            for stream in (stdin, stdout, stderr)
-        ]
-        wanted = [function, [*arguments], str(cwd or Path.cwd()), {**(environment or os.environ)}]
-        return ForkedProcess(server.ask("fork", wanted, streams) or 0, server)
+    theirs, ours, closed = [], [], []
+    for number, stream in enumerate((stdin, stdout, stderr)):
+        pipe = None
+        if stream == subprocess.PIPE:
+            ends = os.pipe()
+            pipe = os.fdopen(ends[not number], "rb" if number else "wb")
+            stream = ends[bool(number)]
+            closed.append(stream)
+        elif stream == subprocess.DEVNULL:
+            stream = os.open(os.devnull, os.O_RDWR)
+            closed.append(stream)
+        ours.append(pipe)
+        theirs.append(stream if isinstance(stream, int) else stream.fileno())
+    wanted = [function, [*arguments], str(cwd or Path.cwd()), {**(env or os.environ)}]
+    pid = server.ask("fork", wanted, theirs)
+    for number in closed:
+        os.close(number)
+    return ForkedProcess(pid or 0, server, *ours)
 
 
-def run_apart(
-    function: str, arguments: Sequence[str], *, stdin: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    """Run it between pipes, and return what it wrote."""
+def fork_command(*argv: str | Path, **how: Any) -> ForkedProcess:
+    """Run the command line in a process of its own, which has no start; see `fork`."""
+    return fork("apilog.__main__:run", [*map(str, argv)], **how)
+
+
+def run_command(*argv: str | Path, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Run the command line between pipes; return its exit code and what it wrote."""
     written: dict[str, bytes] = {}
 
-    def read(name: str, number: int) -> None:
-        with open(number, "rb") as pipe:
-            written[name] = pipe.read()
+    def read(name: str, pipe: IO[bytes] | None) -> None:
+        assert pipe
+        written[name] = pipe.read()
 
-    (theirs, ours), outputs = os.pipe(), {name: os.pipe() for name in ("stdout", "stderr")}
-    stdout, stderr = (writing for _, writing in outputs.values())
-    process = fork(function, arguments, stdin=theirs, stdout=stdout, stderr=stderr)
-    for number in (theirs, stdout, stderr):
-        os.close(number)
-    readers = [Thread(target=read, args=(name, pipe)) for name, (pipe, _) in outputs.items()]
-    for reader in readers:
-        reader.start()
-    with suppress(BrokenPipeError), open(ours, "wb") as pipe:
-        pipe.write(stdin)
-    for reader in readers:
-        reader.join()
-    return subprocess.CompletedProcess(arguments, process.wait(), **written)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with fork_command(*argv, **pipes) as process:
+        outputs = {"stdout": process.stdout, "stderr": process.stderr}
+        readers = [Thread(target=read, args=output) for output in outputs.items()]
+        for reader in readers:
+            reader.start()
+        assert process.stdin
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(stdin)
+        for reader in readers:
+            reader.join()
+        return process.wait(), written["stdout"], written["stderr"]
 
 
 class _Server:

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Run
+from tests.forked_processes import fork_command
 from tests.weblog import SAMPLE_LOGS, line, write
 
 APILOG = [sys.executable, "-m", "apilog", "report"]
@@ -225,8 +226,9 @@ def on_terminal(
     mine = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     with (
         terminal(columns) as (leader, follower),
-        subprocess.Popen(
-            [*APILOG, *map(str, argv)],
+        fork_command(
+            "report",
+            *argv,
             stdin=subprocess.PIPE,
             stdout=follower if stdout else subprocess.PIPE,
             stderr=follower,

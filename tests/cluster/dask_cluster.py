@@ -91,14 +91,13 @@ def _start(command: list[str], cwd: Path, **environment: str) -> Process:
     output = cwd / "output.txt"
     with output.open("wb") as stream:
         if "PYTHONPATH" not in environment:
-            environment = {**os.environ, **_FEWER_WAKINGS, **environment}
-            streams = {"stdout": stream, "stderr": stream}
             return fork(
                 "tests.cluster.dask_cluster:run_dask",
                 command,
                 cwd=cwd,
-                environment=environment,
-                **streams,
+                env={**os.environ, **_FEWER_WAKINGS, **environment},
+                stdout=stream,
+                stderr=stream,
             )
         environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(REPOSITORY)])
         return subprocess.Popen(

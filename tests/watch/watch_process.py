@@ -24,6 +24,7 @@ from typing import Any
 import pyte
 
 from tests import weblog
+from tests.forked_processes import ForkedProcess, fork_command
 
 PATIENCE_SECONDS = 60
 """How long to wait for a condition; far more than it ever takes."""
@@ -162,7 +163,7 @@ def on_terminal(
 class Piped:
     """A watch process that writes lines of JSON to a pipe."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: ForkedProcess) -> None:
         self.process = process
         self.frames: list[dict[str, Any]] = []
         self.errors = ""
@@ -208,8 +209,9 @@ class Piped:
 @contextmanager
 def piped(*argv: str | Path, env: dict[str, str] | None = None) -> Iterator[Piped]:
     """Run a watch that writes a line of JSON ten times a second, until the block ends."""
-    with subprocess.Popen(
-        command("--json", "--interval", "100ms", *argv),
+    with fork_command(
+        *("watch", "--json", "--interval", "100ms"),
+        *argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
