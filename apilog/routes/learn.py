@@ -108,13 +108,13 @@ def _learn_below(
         here = list(RouteTemplates.of([*here, *new]).positions)
     learned += here
     below: dict[str, list[_Row]] = defaultdict(list)
+    of_lead = {position.lead: position for position in here}
     for segments, n in rows:
         segment = segments[depth]
         following = segments[depth + 1] if depth + 1 < len(segments) else None
-        for position in here if segment else ():
-            lead = segment[0] if segment[0] in "@~" else ""
-            if lead == position.key[1]:
-                segment = position.replace_segment(segment, following) or segment
+        position = of_lead.get(segment[0] if segment[0] in "@~" else "") if segment else None
+        if position:
+            segment = position.replace_segment(segment, following) or segment
         if following is not None:
             below[segment].append((segments, n))
     for segment, several in below.items():

@@ -124,19 +124,23 @@ def _find_values(level: _Level, rows: pl.DataFrame) -> pl.DataFrame:
     )
     has_any = pl.col("has_any_tail") & pl.col("following").is_not_null()
     has_tail = (pl.col("is_tail") | has_any).fill_null(value=False)
-    rows = _split_segments(rows.filter(has_tail | pl.col("is_open")))
-    has_kind = pl.col("heart").str.contains(PLACEHOLDER)
-    is_kind = pl.col("heart").str.contains(f"^{PLACEHOLDER}$")
-    # `Products({id})` names more than a value.
-    rows = rows.filter(~has_kind | (is_kind & has_tail))
+    rows = rows.with_columns(has_tail.alias("has_tail"))
+    rows = _split_segments(rows.filter(pl.col("has_tail") | pl.col("is_open")))
+    has_kind = rows["heart"].str.contains(PLACEHOLDER)
+    if has_kind.any():
+        is_kind = rows["heart"].str.contains(f"^{PLACEHOLDER}$")
+        # `Products({id})` names more than a value.
+        rows = rows.filter(~has_kind | (is_kind & rows["has_tail"]))
     return rows.select("row", pl.concat_str("name", "ending").alias("name"))
 
 
 def _split_segments(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the `heart` of their segments and the `ending` that stays."""
     # Most segments have neither, and the expression takes longer than all else.
-    may_have = pl.col("segment").str.contains(MAY_HAVE_AFFIXES)
+    may_have = rows["segment"].str.contains(MAY_HAVE_AFFIXES)
     segment, nothing = pl.col("segment"), pl.lit("")
+    if not may_have.any():
+        return rows.with_columns(heart=segment, ending=nothing)
     odd = rows.filter(may_have).with_columns(
         heart=segment.str.extract(AFFIXES, 2), ending=segment.str.extract(AFFIXES, 3)
     )
