@@ -42,7 +42,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "check": (
         'apilog check access.log -t "error_rate < 1%" -t "latency_p95 < 300ms"',
-        'apilog check access.log --baseline main.json -t "error_rate <= baseline + 0.5pp"',
+        'apilog check new.log --baseline main.json -t "error_rate <= baseline + 0.5pp"',
     ),
     "baseline": (
         "apilog baseline access.log -o main.json",
@@ -53,7 +53,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "apilog compare access.log --split host=blue,green",
     ),
     "query": (
-        'apilog query "SELECT route, COUNT(*) AS n FROM requests GROUP BY route" access.log',
+        'apilog query "SELECT route, COUNT(*) FROM requests GROUP BY route" access.log',
         'apilog query "SELECT * FROM requests WHERE status >= 500" store/ -f csv',
     ),
     "openapi": (
@@ -62,7 +62,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "routes": (
         "apilog routes access.log",
-        "apilog routes store/ --pin routes.txt && apilog report new.log --routes routes.txt",
+        "apilog routes store/ --pin api.txt && apilog report new.log --routes api.txt",
     ),
     "success": (
         "apilog success store/ --accounts accounts.csv",
@@ -109,6 +109,8 @@ _TYPE_NAMES = {
     "<float>": "NUMBER",
     "<str>": "NAME",
 }
+_WIDEST = 76
+"""Of a line of 80, beside what it is indented by."""
 _LEAST = re.compile(r"\bx>=([0-9]+)")
 
 
@@ -148,8 +150,17 @@ def option_records(command: Any, context: Any) -> dict[str, list[tuple[str, str]
             is_argument = parameter.param_type_name == "argument"
             group = "Arguments" if is_argument else _GROUP_OF.get(parameter.name, _OWN)
             shown = parameter.metavar if is_argument and parameter.metavar else record[0]
-            sections[group].append((_name_types(shown), _name_types(record[1])))
+            sections[group].append(_fit(_name_types(shown), _name_types(record[1])))
     return {title: records for title, records in sections.items() if records}
+
+
+def _fit(shown: str, meaning: str) -> tuple[str, str]:
+    """Return the record of an option with its values among what it means, if they are too many."""
+    names, _, values = shown.partition(" <")
+    if len(shown) <= _WIDEST:
+        return shown, meaning
+    choices = ", ".join(values.removesuffix(">").split("|"))
+    return f"{names} NAME", f"{meaning} One of {choices}."
 
 
 def _name_types(text: str) -> str:

@@ -71,6 +71,7 @@ def test_every_command_has_help_for_each_option(run: Run, name: str) -> None:
     text = run(*name.split(), "--help").text
     assert text.startswith(f"Usage: apilog {name} ")
     assert not re.findall(r"^  (--?\S+(?: \S+)?)$\n^  -", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_no_command_is_wrong_usage_and_shows_help_on_stderr(run: Run) -> None:
