@@ -96,7 +96,7 @@ def copy_texts(taken: pl.DataFrame, source: pl.DataFrame) -> pl.DataFrame:
     held = [
         name
         for name, dtype in source.schema.items()
-        if dtype == pl.String and (source[name].str.len_bytes().max() or 0) > _INLINE_BYTES
+        if dtype == pl.String and (source[name].str.len_bytes() > _INLINE_BYTES).any()
     ]
     return taken.with_columns_seq(copied_text(pl.col(name)) for name in held) if held else taken
 
