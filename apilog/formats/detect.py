@@ -190,6 +190,17 @@ def _likely_formats(head: pl.Series, candidates: Sequence[NginxFormat]) -> Seque
     return [f for f in candidates if f.log_format.string.startswith(timed)]
 
 
+def reads_bare(head: pl.Series, formats: Sequence[NginxFormat]) -> bool:
+    """Return whether one of the formats reads all of these lines as they are, from their start on.
+
+    Not of lines that begin as an envelope may: with a time, a quote, a brace or a priority.
+    """
+    if any(line.startswith(("{", "[", '"', "<")) for line in head.to_list()):
+        return False
+    likely = _likely_formats(head, formats)
+    return any(f.strict_expression.matches(head).all() for f in likely)
+
+
 def _begin_as_one(head: pl.Series, formats: Sequence[NginxFormat]) -> bool:
     """Return whether half of the lines or more begin as one of the formats."""
     return any(

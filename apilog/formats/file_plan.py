@@ -19,11 +19,13 @@ from apilog.formats.detect import (
     HEAD_LINES,
     FormatDetector,
     detect_plan,
+    reads_bare,
 )
 from apilog.formats.gateways import REFUSALS
 from apilog.formats.languages import find_language, find_line_detector
 from apilog.formats.mismatch import explain_unchosen, explain_undetected
 from apilog.formats.nginx.conf import read_conf
+from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.own.hints import NO_HINTS, LogHints, parse_hints
 from apilog.formats.own.key_hints import NO_KEY_HINTS
 from apilog.formats.own.own_formats import (
@@ -72,13 +74,18 @@ class FormatChoice:
             return detect_hinted_plan(head, self.hints)
         head = head.head(HEAD_LINES)
         stages = []
-        if envelopes := detect_envelopes(head):
+        if envelopes := () if self._is_bare(head) else detect_envelopes(head):
             is_timed = any(envelope.times for envelope in envelopes)
             inside = self._formats(unwrap_texts(envelopes, head), is_timed=is_timed)
             stages.append(ParseStage(envelopes, inside))
         stages.append(ParseStage((), self._formats(head, is_timed=False)))
         stages = [stage for stage in stages if stage.formats]
         return ParsePlan(tuple(stages)) if stages else None
+
+    def _is_bare(self, head: pl.Series) -> bool:
+        """Whether no envelope has to be looked for, as a chosen format of text reads every line."""
+        formats = [f for f in self.formats if isinstance(f, NginxFormat)]
+        return len(formats) == len(self.formats) > 0 and reads_bare(head, formats)
 
     def _formats(self, texts: pl.Series, *, is_timed: bool) -> tuple[Format, ...]:
         if self.detector is None:
