@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import apilog
 from tests.formats.read_rows import lines_of, read_lines, rows
+from tests.weblog import SAMPLE_LOGS
 
 TIME = "21/Nov/2026:10:00:0"
 CLF = '203.0.113.7 - - [{time}{i} +0000] "GET /v1/users/{i} HTTP/1.1" {status} {size} "-" "{ua}"'
@@ -61,3 +63,10 @@ def test_free_text_of_failing_requests_says_why(failing: int) -> None:
     assert outcome.rejects.is_empty()
     found = [r.get("error_type") for r in rows(outcome)]
     assert found == [*[None] * 4, *texts]
+
+
+@pytest.mark.parametrize("name", ["reactor-netty", "uvicorn-timed", "tower-http"])
+def test_what_stands_before_a_line_may_be_of_a_format_that_is_given(name: str) -> None:
+    log = SAMPLE_LOGS / f"{name}.log"
+    account = apilog.report(log, log_format=name, tables=["overview"]).input
+    assert account.records == account.lines == len(log.read_bytes().splitlines())
