@@ -19,7 +19,7 @@ from apilog.aggregate.cube import (
     merge_exprs,
     partial_cube,
 )
-from apilog.aggregate.packed_keys import combine_keys, seem_grouped
+from apilog.aggregate.packed_keys import GROUP_SHARE, combine_keys, distinct_share
 from apilog.aggregate.plan import Cube, CubeFamily, CubeLayout
 
 
@@ -75,9 +75,8 @@ def _has_few_groups(family: CubeFamily, chunk: EncodedRecords) -> bool:
     keys, detail = (chunk.packed_key(c) for c in (family.finest.keys, family.finest.detail))
     codes = combine_keys(keys, detail).codes
     # Adding up groups is quicker than adding up records only where several records share one.
-    if not seem_grouped(codes):
-        return False
-    return chunk.rows <= chunk.plan.max_keys or codes.n_unique() <= chunk.plan.max_keys
+    share, most = distinct_share(codes), chunk.plan.max_keys
+    return share <= GROUP_SHARE and (share * chunk.rows <= most or codes.n_unique() <= most)
 
 
 def roll_up(finer: Cube, state: CubeState, cube: Cube) -> CubeState:

@@ -112,20 +112,21 @@ def make_dense(key: PackedKeys) -> PackedKeys:
 
 
 _SAMPLE_STEP = 16
-_GROUP_SHARE = 0.75
+GROUP_SHARE = 0.75
+"""With a larger share of distinct values most are there once."""
 _CROWD_ROWS = 5_000
 
 
-def seem_grouped(codes: pl.Series) -> bool:
-    """Return whether several rows share a code, by a sample of them."""
-    # Counting all codes would take as long as what this is asked for.
-    sample = codes.gather_every(_SAMPLE_STEP)
-    return sample.n_unique() <= _GROUP_SHARE * len(sample)
+def distinct_share(values: pl.Series) -> float:
+    """Return the share of distinct values in a sample of them; of all of them it is less."""
+    # Counting all values would take as long as what this is asked for.
+    sample = values.gather_every(_SAMPLE_STEP)
+    return sample.n_unique() / max(1, len(sample))
 
 
-def is_crowd(codes: pl.Series) -> bool:
+def is_crowd(values: pl.Series) -> bool:
     """Return whether these are very many, of which most seem to be there once."""
-    return len(codes) > _CROWD_ROWS and not seem_grouped(codes)
+    return len(values) > _CROWD_ROWS and distinct_share(values) > GROUP_SHARE
 
 
 def dictionary_position(
@@ -144,10 +145,9 @@ def dictionary_decoder(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
 def _encode_crowd(values: pl.Series) -> PackedKeys | None:
     """Return a column of texts that are mostly different; None for any other."""
     # A dictionary of them takes several times as long.
-    hashes = values.hash(_HASH_SEED)
-    if values.null_count() or not is_crowd(hashes):
+    if values.null_count() or not is_crowd(values):
         return None
-    numbered = number_by_hash(values.to_frame(), hashes)
+    numbered = number_by_hash(values.to_frame(), values.hash(_HASH_SEED))
     if not numbered:
         return None
     texts = numbered.unique.to_series()
