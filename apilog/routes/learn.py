@@ -31,7 +31,7 @@ from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 
 MOST_ROUTES = 30_000
 """Routes that are learned from: of more a sample, which is the same in any order."""
-MOST_CHUNK_ROUTES = 4_000
+MOST_CHUNK_ROUTES = 2_000
 """Likewise of one chunk, where routes are so many that they have to merge before they are counted:
 what many have in common few of them show, too."""
 _MOST_DEPTH = 16

@@ -67,7 +67,10 @@ def rename_values(positions: tuple[LearnedPosition, ...], routes: pl.Series) -> 
     places = rows.to_series().arg_true()
     if not len(places):
         return routes
-    renamed = _rename_touched(_lay_out(positions), routes.gather(places))
+    is_all = len(places) == len(routes)
+    renamed = _rename_touched(_lay_out(positions), routes if is_all else routes.gather(places))
+    if is_all and renamed.height == len(routes):
+        return renamed["route"].alias(routes.name)
     return routes.clone().scatter(places.gather(renamed["row"]), renamed["route"])
 
 
@@ -91,14 +94,17 @@ def _rename_touched(levels: Sequence[_Level], routes: pl.Series) -> pl.DataFrame
         values = _find_values(level, here.filter(pl.col("segment") != ""))
         changed.append(values["row"])
         split = split.with_columns(split[segment].clone().scatter(values["row"], values["name"]))
+        if level.children.is_empty():
+            break
         alive = (
             alive.with_columns(split[segment].gather(alive["row"]).alias("segment"))
             .join(level.children, on=["node", "segment"])
             .select("row", node="child")
         )
     rows = pl.concat(changed).unique().sort()
+    split = split if len(rows) == split.height else split[rows]
     whole = pl.concat_str(pl.lit("/"), pl.concat_str(segments, separator="/", ignore_nulls=True))
-    return split[rows].select("row", whole.alias("route"))
+    return split.select("row", whole.alias("route"))
 
 
 def _find_values(level: _Level, rows: pl.DataFrame) -> pl.DataFrame:
