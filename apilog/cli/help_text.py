@@ -85,7 +85,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "store anonymize": (
         "apilog store anonymize store/ --ip --before 30d --dry-run",
-        "apilog store anonymize store/ --hash-consumers env:KEY --drop user_agent,referer",
+        "apilog store anonymize store/ --hash-consumers env:KEY --drop referer",
     ),
     "watch": (
         "apilog watch /var/log/nginx/access.log",
