@@ -26,7 +26,9 @@ from pathlib import Path
 
 from tests.benchmarks.report import generate
 from tests.cluster.dask_cluster import DaskCluster, dask_cluster
+from tests.forked_processes import ForkedProcess
 
+_Process = subprocess.Popen[bytes] | ForkedProcess
 _TICKS = os.sysconf("SC_CLK_TCK")
 _APILOG = (sys.executable, "-m", "apilog", "report", "-f", "json", "--quiet")
 _SHORT_LINES = 100
@@ -51,14 +53,14 @@ class Measured:
         return self.client + self.scheduler + sum(self.workers)
 
 
-def process_seconds(process: subprocess.Popen[bytes]) -> float:
+def process_seconds(process: _Process) -> float:
     """Return the CPU seconds that a process has taken."""
     # The command's name may hold blanks; what is counted from its closing parenthesis on does not.
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _peak_mb(process: subprocess.Popen[bytes]) -> float:
+def _peak_mb(process: _Process) -> float:
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

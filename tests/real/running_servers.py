@@ -125,10 +125,11 @@ def methods_paths_statuses(rows: list[Row]) -> list[tuple[object, ...]]:
     return [(row["method"], row["path"], row["status"]) for row in rows if row["method"]]
 
 
-def await_lines(path: Path, count: int) -> None:
-    """Wait until the file has so many lines; fails after 20 seconds."""
+def await_lines(path: Path, count: int, holding: bytes = b"") -> None:
+    """Wait until the file has so many lines that hold a text; fails after 20 seconds."""
     for _ in range(400):
-        if path.exists() and path.read_bytes().count(b"\n") >= count:
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        if sum(holding in line for line in lines) >= count:
             return
         time.sleep(0.05)
     text = path.read_bytes() if path.exists() else b"(no file)"

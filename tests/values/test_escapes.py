@@ -58,8 +58,8 @@ pieces = st.sampled_from(
         "a",
     ]
 )
-any_text = st.lists(pieces | any_text(max_size=3), max_size=8).map("".join)
-any_values = st.lists(st.none() | any_text, max_size=8)
+any_escaped = st.lists(pieces | any_text(max_size=3), max_size=8).map("".join)
+any_values = st.lists(st.none() | any_escaped, max_size=8)
 
 
 @given(any_values)
