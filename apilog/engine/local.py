@@ -17,8 +17,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import polars as pl
 
+from apilog.engine.file_plans import FuturePlan, group_small_files, plan_files
 from apilog.engine.file_ranges import FileRange
-from apilog.engine.first_chunks import FirstChunks, with_later_lines
+from apilog.engine.first_chunks import FirstChunks
 from apilog.engine.parse_chunks import (
     REJECTS_SCHEMA,
     ChunkAccount,
@@ -43,7 +44,6 @@ from apilog.formats.file_plan import (
     UnrecognisedFormat,
     explain_unread,
     plan_detector,
-    plan_file,
 )
 from apilog.formats.parse_plan import ParsePlan
 from apilog.options import Progress
@@ -237,73 +237,74 @@ class LocalRun(Generic[T]):
 
     def _read_chunks(self, pool: Executor) -> Iterator[FileChunk]:
         """Yield the chunks of all inputs, their plans under way on the pool."""
+        for group in group_small_files(self._open_inputs()):
+            # The pool is first in, first out: a task that waits for a plan has it under way.
+            for opened, plan in zip(group, self._submit_plans(group, pool), strict=True):
+                yield from self._read_input(opened, plan)
+
+    def _open_inputs(self) -> Iterator[_OpenedInput]:
+        """Open the inputs one by one, each when it is asked for."""
         for source in self._inputs:
             log = source if isinstance(source, LogSource) else source.source
             account = FileAccount(source.path, is_searched=log.is_searched)
             account.is_part = isinstance(source, FileRange)
             self.accounts.append(account)
-            position = 0
-            before = b""
-
-            def ask_before(source: LogSource | RunInput = source) -> bytes:
-                nonlocal before
-                if isinstance(source, LogSource):
-                    return b""
-                before = source.read_lines_before()
-                return source.read_head()
-
-            chunks = (
-                open_chunks(source, chunk_bytes=self._chunk_bytes)
-                if isinstance(source, LogSource)
-                else source.chunks(self._chunk_bytes)
-            )
             try:
-                first = FirstChunks(with_whole_events(chunks), ask_before)
-                # The pool is first in, first out: a task that waits for the plan has it under way.
-                plan = self._submit_plan(source, first, pool) if first else None
-                if not isinstance(source, LogSource):
-                    account.records_before = source.records_before
-                for chunk in first:
-                    if account.error and not isinstance(source, LogSource):
-                        # Its format is unknown: that of the rest would be, too. What nobody asked
-                        # for by its name isn't read to its end in every run.
-                        if account.is_searched:
-                            break
-                        account.rejects += chunk.lines + len(chunk.oversize)
-                        continue
-                    account.unparsed_chunks += 1
-                    yield FileChunk(
-                        account, chunk, plan, chunk.position - position, _last_lines(before)
-                    )
-                    position = chunk.position
-                    if plan and plan.done() and (plan.exception() or not plan.result().pairs_lines):
-                        before = b""
-                    else:
-                        before = (before + chunk.data)[-PAIR_BYTES:]
+                opened = _OpenedInput(source, account, self._chunk_bytes)
             except SourceError as error:
-                self._note_failure(account, error)
-            account.is_ended = True
-            self._judge_input(account)
+                self._end_input(account, error)
+                continue
+            if not isinstance(source, LogSource):
+                account.records_before = source.records_before
+            yield opened
 
-    def _submit_plan(
-        self, source: LogSource | RunInput, first: FirstChunks, pool: Executor
-    ) -> Future[ParsePlan]:
-        """Have it found how an input is to be parsed."""
-        if isinstance(source, FileRange):
-            known: Future[ParsePlan] = Future()
-            known.set_result(source.plan)
-            return known
-        log = source if isinstance(source, LogSource) else source.source
-        sample = first.make_sample()
+    def _submit_plans(
+        self, group: Sequence[_OpenedInput], pool: Executor
+    ) -> Sequence[FuturePlan | None]:
+        """Have it found how the inputs of a group are to be parsed; None for one without lines."""
+        samples = [(opened.log, opened.sample) for opened in group if opened.sample]
+        if not samples:
+            source = group[0].source
+            return [FuturePlan.known(source.plan) if isinstance(source, FileRange) else None]
+        planning = pool.submit(plan_files, samples, self._choice)
+        return [FuturePlan(planning, position) for position in range(len(group))]
 
-        def plan_input() -> ParsePlan:
-            return plan_file(source.path, with_later_lines(sample, log), self._choice)
+    def _read_input(self, opened: _OpenedInput, plan: FuturePlan | None) -> Iterator[FileChunk]:
+        """Yield the chunks of one input."""
+        account = opened.account
+        position, before = 0, opened.lines_before
+        try:
+            for chunk in opened.chunks:
+                if account.error and not isinstance(opened.source, LogSource):
+                    # Its format is unknown: that of the rest would be, too. What nobody asked for
+                    # by its name isn't read to its end in every run.
+                    if account.is_searched:
+                        break
+                    account.rejects += chunk.lines + len(chunk.oversize)
+                    continue
+                account.unparsed_chunks += 1
+                stored_bytes = chunk.position - position
+                yield FileChunk(account, chunk, plan, stored_bytes, _last_lines(before))
+                position = chunk.position
+                if plan and plan.is_known() and not plan.pairs_lines():
+                    before = b""
+                else:
+                    before = (before + chunk.data)[-PAIR_BYTES:]
+        except SourceError as error:
+            self._end_input(account, error)
+        else:
+            self._end_input(account)
 
-        return pool.submit(plan_input)
+    def _end_input(self, account: FileAccount, error: SourceError | None = None) -> None:
+        """Note that there are no more chunks of an input."""
+        if error:
+            self._note_failure(account, error)
+        account.is_ended = True
+        self._judge_input(account)
 
     def _parse_chunks(self, chunks: Sequence[FileChunk]) -> list[ChunkResult[T] | SourceError]:
         results: list[ChunkResult[T] | SourceError] = []
-        for plan, group in groupby(chunks, _plan_or_error):
+        for plan, group in groupby(chunks, _plan_of):
             alike = list(group)
             if isinstance(plan, UnrecognisedFormat):
                 results += self._refuse_chunks(alike, plan)
@@ -391,9 +392,45 @@ def _group_small_chunks(chunks: Iterable[FileChunk], most: int) -> Iterator[list
         yield group
 
 
-def _plan_or_error(chunk: FileChunk) -> ParsePlan | UnrecognisedFormat:
+def _plan_of(chunk: FileChunk) -> ParsePlan | UnrecognisedFormat:
     assert chunk.plan is not None
-    try:
-        return chunk.plan.result()
-    except UnrecognisedFormat as error:
-        return error
+    return chunk.plan.outcome()
+
+
+class _OpenedInput:
+    """An input whose first chunks are there."""
+
+    def __init__(
+        self, source: LogSource | RunInput, account: FileAccount, chunk_bytes: int
+    ) -> None:
+        """Read the first chunks; raises SourceError."""
+        self.source = source
+        self.account = account
+        self.lines_before = b""
+        """Some lines right before the first chunk."""
+        chunks = (
+            open_chunks(source, chunk_bytes=chunk_bytes)
+            if isinstance(source, LogSource)
+            else source.chunks(chunk_bytes)
+        )
+        self.chunks = FirstChunks(with_whole_events(chunks), self._read_before)
+        is_planned = isinstance(source, FileRange) or not self.chunks
+        self.sample = None if is_planned else self.chunks.make_sample()
+        """What decides how it is parsed; None if that is known, or if it has no lines."""
+
+    def _read_before(self) -> bytes:
+        """Note the lines before the first chunk, and return those that tell the format."""
+        if isinstance(self.source, LogSource):
+            return b""
+        self.lines_before = self.source.read_lines_before()
+        return self.source.read_head()
+
+    @property
+    def path(self) -> str:
+        """The input as users see it."""
+        return self.source.path
+
+    @property
+    def log(self) -> LogSource:
+        """What is opened."""
+        return self.source if isinstance(self.source, LogSource) else self.source.source

@@ -7,13 +7,13 @@ reject, skipped, or a further piece of an event that is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Generic, TypeVar
 
 import polars as pl
 
+from apilog.engine.file_plans import FuturePlan
 from apilog.engine.where import RowFilter
 from apilog.formats.contract import ParsedRecords
 from apilog.formats.file_plan import UnrecognisedFormat
@@ -231,8 +231,8 @@ class FileChunk:
 
     account: FileAccount
     chunk: LineChunk
-    plan: Future[ParsePlan] | None = None
-    """How its file is parsed, as soon as that is known."""
+    plan: FuturePlan | None = None
+    """How its file is parsed."""
     stored_bytes: int = 0
     """How many bytes on disk it took."""
     before: bytes = b""

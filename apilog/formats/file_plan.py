@@ -7,8 +7,11 @@ wrapped in is still found by looking.
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate, pairwise
 
 import polars as pl
 
@@ -39,6 +42,8 @@ from apilog.formats.parse_plan import (
     ParsePlan,
     ParseStage,
     PlanDetector,
+    iterate_formats,
+    parse_lines,
     spread_lines,
     try_plan,
 )
@@ -49,6 +54,7 @@ from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import FormatOptions
 from apilog.sources import SourceError
 from apilog.text import did_you_mean
+from apilog.text.counting import count_byte
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.transport.opening import take_later_lines
 from apilog.values.event_lines import EventLines
@@ -161,6 +167,7 @@ def choose_format(
     )
 
 
+_LF = ord("\n")
 _HEAD_BYTES = 256 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
@@ -240,6 +247,55 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     if plan or not len(unskipped):
         return plan or ParsePlan(())
     raise explain_unread(path, unskipped, choice)
+
+
+def plan_pieces(
+    samples: Sequence[FileSample], choice: FormatChoice | None = None
+) -> list[ParsePlan | None]:
+    """Return how to parse whole files that are pieces of one log; None for one to be planned alone.
+
+    They are read as if they were joined, so that what the few lines of one leave open is told by
+    those of all. They share one plan, of one format that reads every line but for those that a
+    piece has as most others do, such as a table's header. A piece with another line, or without a
+    record, is planned alone; all are, if together they are of several formats.
+    """
+    alone: list[ParsePlan | None] = [None] * len(samples)
+    if len(samples) == 1:
+        return alone
+    lines = EventLines(b"".join(sample.first for sample in samples))
+    voters = spread_lines(lines.series, HEAD_LINES)
+    if choice is None and any(r.holds and r.holds(voters) for r in REFUSALS):
+        return alone
+    plan = _choose_plan(voters, choice, is_open=False)
+    if plan is None or plan.joins_lines or plan.pairs_lines:
+        return alone
+    is_chosen = choice is not None and not choice.is_open
+    if not is_chosen and sum(1 for _ in iterate_formats(plan)) != 1:
+        return alone
+    plan = tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
+    plan = replace(plan, saw_all=not is_chosen)
+    parsed = parse_lines(lines, plan, ["row"])
+    edges = [0, *accumulate(count_byte(sample.first, _LF) for sample in samples)]
+    counts = _count_between(parsed.records["row"], edges)
+    rejects = _count_between(parsed.rejects["row"], edges)
+    skipped = [()] * len(samples)
+    if parsed.skipped:
+        is_other = pl.repeat(value=True, n=lines.count, eager=True)
+        is_other = is_other.scatter(parsed.records["row"], False)
+        skipped = [
+            tuple(lines.series.slice(start, end - start).filter(is_other[start:end]))
+            for start, end in pairwise(edges)
+        ]
+    usual, _ = Counter(skipped).most_common(1)[0]
+    return [
+        plan if count and not rejected and others == usual else None
+        for count, rejected, others in zip(counts, rejects, skipped, strict=True)
+    ]
+
+
+def _count_between(rows: pl.Series, edges: Sequence[int]) -> list[int]:
+    """Return how many of the rows, which ascend, lie between each two edges."""
+    return rows.search_sorted(pl.Series(edges, dtype=pl.UInt32)).diff()[1:].to_list()
 
 
 def _choose_voters(head: pl.Series, later: pl.Series) -> pl.Series:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from apilog.engine.file_plans import group_small_files, plan_files
 from apilog.engine.first_chunks import read_sample
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats import gateways
 from apilog.formats.contract import Format
 from apilog.formats.file_plan import (
+    FileSample,
     FormatChoice,
     UnrecognisedFormat,
     explain_unread,
     parse_choice,
     plan_detector,
-    plan_file,
 )
 from apilog.formats.generic.records import RecognisedFormat
 from apilog.formats.nginx.advised_formats import ADVISED_FORMATS
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.own.found_formats import describe_formats
-from apilog.formats.parse_plan import iterate_formats, parse_lines
+from apilog.formats.parse_plan import ParsePlan, iterate_formats, parse_lines
 from apilog.formats.registry import ADVICE, TEMPLATES
 from apilog.options import FormatOptions, Source
 from apilog.report_model import DetectedFile, DetectionResult, MissingColumn
@@ -49,14 +51,48 @@ def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> Detection
     errors: list[ApilogError] = [*stores, *problems]
     files: list[DetectedFile] = []
     foreign: list[ApilogError] = []
-    for source in found:
-        try:
-            files.append(_inspect_source(source, choice))
-        except (InputError, UsageError) as error:
-            errors.append(error)
-            if source.is_searched and isinstance(error, UnrecognisedFormat):
-                foreign.append(error)
+
+    def read_samples() -> Iterator[_SampledSource]:
+        for source in found:
+            try:
+                sample = read_sample(source)
+            except InputError as error:
+                errors.append(error)
+            else:
+                yield _SampledSource(source, sample)
+
+    for group in group_small_files(read_samples()):
+        for file, plan in zip(group, _plan_group(group, choice), strict=True):
+            try:
+                files.append(_inspect_source(file, plan, choice))
+            except (InputError, UsageError) as error:
+                errors.append(error)
+                if file.source.is_searched and isinstance(error, UnrecognisedFormat):
+                    foreign.append(error)
     return DetectionResult(files=tuple(files), errors=tuple(errors), foreign=tuple(foreign))
+
+
+@dataclass(frozen=True, slots=True)
+class _SampledSource:
+    """A source and its sample."""
+
+    source: LogSource
+    sample: FileSample
+
+    @property
+    def path(self) -> str:
+        """The source as users see it."""
+        return self.source.path
+
+
+def _plan_group(
+    group: Sequence[_SampledSource], choice: FormatChoice | None
+) -> Sequence[ParsePlan | ApilogError]:
+    """Return how each of them is parsed, or why it can't be."""
+    try:
+        return plan_files([(file.source, file.sample) for file in group], choice)
+    except (InputError, UsageError) as error:
+        return [error] * len(group)
 
 
 def _find_adviser(log_format: Format) -> str:
@@ -74,10 +110,12 @@ def _find_adviser(log_format: Format) -> str:
     return "nginx" if isinstance(log_format, NginxFormat) else ""
 
 
-def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedFile:
-    sample = read_sample(source)
-    lines = EventLines(sample.head)
-    how = plan_file(source.path, sample, choice)
+def _inspect_source(
+    file: _SampledSource, how: ParsePlan | ApilogError, choice: FormatChoice | None
+) -> DetectedFile:
+    if isinstance(how, ApilogError):
+        raise how
+    lines = EventLines(file.sample.head)
     columns = [name for name in SCHEMA if name not in _OWN_COLUMNS]
     detector = None if how.saw_all else plan_detector(choice)
     outcome = parse_lines(lines, how, columns, detector)
@@ -85,7 +123,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
     records, rejects = outcome.records, outcome.rejects
     if rejects.height and not records.height:
-        raise explain_unread(source.path, rejects["line"], choice)
+        raise explain_unread(file.path, rejects["line"], choice)
     filled = [s.name for s in records.iter_columns() if s.null_count() < records.height]
     # Other gateways than nginx have no log_format, even where one describes their lines.
     nginx = [
@@ -103,7 +141,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         and not (column == "error_type" and any(column in f.columns for f in formats))
     )
     return DetectedFile(
-        path=source.path,
+        path=file.path,
         format=" + ".join(names) or None,
         gateways=gateways,
         lines=records.height + rejects.height + outcome.skipped,
@@ -115,6 +153,6 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         lacks=lacks,
         suggestion=_SUGGESTIONS.get(adviser) if lacks else None,
         reject=rejects["line"][0] if rejects.height else None,
-        formats=describe_formats(source.path, how, lines.series),
+        formats=describe_formats(file.path, how, lines.series),
         doubts=tuple(dict.fromkeys(doubt for f in formats for doubt in f.doubts)),
     )

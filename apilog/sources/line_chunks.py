@@ -21,6 +21,8 @@ MAX_LINES_PER_CHUNK = 1 << 18
 USUAL_LINE_BYTES = 256
 MOST_GROWTH = 3
 """Where lines are longer than usual, chunks grow with them, up to so many times their size."""
+_SMALL_BYTES = 1 << 14
+"""What a small file needs: to clear more for each of many takes longer than to read them."""
 READ_BYTES = 1 << 19
 """How much is read at once: what fits a processor cache is copied faster."""
 _LF = ord("\n")
@@ -103,7 +105,7 @@ class LineCutter:
         self._chunk_bytes = self._usual_bytes = chunk_bytes
         self._limit = max_line_bytes
         self._head = min(HEAD_BYTES, max_line_bytes)
-        self._buffer = bytearray(min(chunk_bytes, READ_BYTES))
+        self._buffer = bytearray(min(chunk_bytes, _SMALL_BYTES))
         self._filled = 0
         self._skipping: bytes | None = None
         self._next_line = 1

@@ -34,7 +34,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doubts: list[str]) -> 
         doubted = replace(COMBINED, doubts=tuple(doubts))
         return ParsePlan((ParseStage((), (doubted,)), ParseStage((), (doubted,))))
 
-    for module in ("engine.local", "reports.inspect_logs", "watch.decoder"):
+    for module in ("engine.file_plans", "watch.decoder"):
         monkeypatch.setattr(f"apilog.{module}.plan_file", plan)
     monkeypatch.chdir(tmp_path)
     return [write(Path(f"{name}.log"), [line(f"/{name}")] * 3) for name in "ab"]
