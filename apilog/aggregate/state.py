@@ -9,6 +9,7 @@ endless ones stay a few rows; its totals stay exact, but which keys survive depe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -299,19 +300,37 @@ _BATCH_KEYS = 500_000
 
 
 def merge_in_batches(states: Iterable[S], merge: Callable[[Sequence[S]], S]) -> S:
-    """Return one state for several that come one after the other, of which few are held."""
+    """Return one state for several that come one after the other, of which few are held.
+
+    They are merged on a thread of their own while more are made. Which ones are merged together
+    follows from the states alone: the last digit of a sum depends on it.
+    """
+    merged: list[Future[S]] = []
+    # The most keys that it can have: how many these are is not known until it is there.
+    merged_keys = 0
     batch: list[S] = []
-    for state in states:
-        batch = add_to_batch(batch, state, merge)
-    return merge(batch)
+    with ThreadPoolExecutor(1, thread_name_prefix="apilog_merge") as thread:
+        for state in states:
+            batch.append(state)
+            batch_keys = sum(map(_count_keys, batch))
+            if _is_full(len(merged) + len(batch), merged_keys + batch_keys):
+                before = [future.result() for future in merged]
+                merged_keys = sum(map(_count_keys, before)) + batch_keys
+                merged = [thread.submit(merge, [*before, *batch])]
+                batch = []
+        return merge([*(future.result() for future in merged), *batch])
 
 
 def add_to_batch(batch: Sequence[S], state: S, merge: Callable[[Sequence[S]], S]) -> list[S]:
     """Return the batch with one more state, merged into one if that makes it full."""
     # Merging costs time for what is merged already, holding costs memory for what isn't.
     longer = [*batch, state]
-    is_full = len(longer) == _BATCH_SIZE or sum(map(_count_keys, longer)) > _BATCH_KEYS
-    return [merge(longer)] if is_full and len(longer) > 1 else longer
+    is_full = _is_full(len(longer), sum(map(_count_keys, longer)))
+    return [merge(longer)] if is_full else longer
+
+
+def _is_full(count: int, keys: int) -> bool:
+    return count == _BATCH_SIZE or (count > 1 and keys > _BATCH_KEYS)
 
 
 def _count_keys(state: object) -> int:

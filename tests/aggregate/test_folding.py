@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,7 @@ from apilog.aggregate import (
 )
 from apilog.aggregate.folding import first_of
 from apilog.aggregate.state import PartialState, merge_in_batches
+from apilog.errors import UsageError
 from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run
 from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
@@ -328,6 +330,25 @@ def test_states_of_many_keys_are_merged_before_there_are_many_of_them(
     found = finish(plan, merge_in_batches(parts, merge_some)).tables
     assert max(sizes[1:]) == 2
     assert found["endpoints"].equals(expected["endpoints"])
+
+
+def test_what_merging_raises_ends_it_and_its_thread() -> None:
+    plan = plan_of()
+    parts = [partial(plan, frame_of([record("/")]).select(sorted(plan.columns)))] * 30
+    made: list[int] = []
+
+    def make() -> Iterator[PartialState]:
+        for number, part in enumerate(parts):
+            made.append(number)
+            yield part
+
+    def refuse(states: Sequence[PartialState]) -> PartialState:
+        raise UsageError("too many buckets")
+
+    with pytest.raises(UsageError, match="too many buckets"):
+        merge_in_batches(make(), refuse)
+    assert len(made) < len(parts)
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("apilog_merge")]
 
 
 @given(counts=st.lists(st.integers(0, 5), max_size=30), most=st.integers(0, 30))
