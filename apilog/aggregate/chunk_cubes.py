@@ -7,7 +7,7 @@ from the records, and the others from its groups, once for several chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -31,6 +31,8 @@ class ChunkCubes:
     """Those of finest cubes, by the place of their family in the plan's layout."""
     cubes: dict[int, CubeState]
     """Those that are of no family here, by the place of the cube."""
+    apart: dict[int, CubeState]
+    """What families lack of their members, by the place of the cube."""
 
     @classmethod
     def of_records(
@@ -42,17 +44,23 @@ class ChunkCubes:
             for number, family in enumerate(layout.families)
             if len(family.members) > 1 and _has_few_groups(family, chunk)
         }
+        apart = {
+            place: partial_cube(cube, chunk)
+            for number in families
+            for place, cube in layout.families[number].apart
+        }
         rolled_up = {place for number in families for place in layout.families[number].members}
         cubes = {
             place: sum_records(cube)
             for place, cube in enumerate(layout.cubes)
             if place not in rolled_up
         }
-        return cls(families, cubes)
+        return cls(families, cubes, apart)
 
     def count_keys(self) -> int:
         """Return how many keys all of them have."""
-        return sum(state.keys.height for of in (self.families, self.cubes) for state in of.values())
+        states = (self.families, self.cubes, self.apart)
+        return sum(state.keys.height for of in states for state in of.values())
 
 
 def list_cubes(layout: CubeLayout, chunks: Sequence[ChunkCubes]) -> list[list[CubeState]]:
@@ -67,8 +75,30 @@ def list_cubes(layout: CubeLayout, chunks: Sequence[ChunkCubes]) -> list[list[Cu
             continue
         whole = merge_cube_states(family.finest, parts)
         for place in family.members:
-            states[place].append(roll_up(family.finest, whole, layout.cubes[place]))
+            cube = layout.cubes[place]
+            state = roll_up(family.finest, whole, cube)
+            apart = [chunk.apart[place] for chunk in chunks if place in chunk.apart]
+            states[place].append(_with_apart(cube, state, apart) if apart else state)
     return states
+
+
+def _with_apart(cube: Cube, state: CubeState, apart: Sequence[CubeState]) -> CubeState:
+    """Return the state of a cube with the histograms and sets that were counted beside it."""
+    no_sums = state.sums.clear()
+    no_cells = {c: of.clear() for c, of in (state.histograms | apart[0].histograms).items()}
+    no_members = {c: of.clear() for c, of in (state.distinct | apart[0].distinct).items()}
+    parts = (state, *(replace(part, sums=no_sums) for part in apart))
+    return merge_cube_states(
+        cube,
+        [
+            replace(
+                part,
+                histograms=no_cells | part.histograms,
+                distinct=no_members | part.distinct,
+            )
+            for part in parts
+        ],
+    )
 
 
 def _has_few_groups(family: CubeFamily, chunk: EncodedRecords) -> bool:
@@ -80,7 +110,10 @@ def _has_few_groups(family: CubeFamily, chunk: EncodedRecords) -> bool:
 
 
 def roll_up(finer: Cube, state: CubeState, cube: Cube) -> CubeState:
-    """Return the state of a cube whose keys and detail are among those of a finer one."""
+    """Return the state of a cube whose keys and detail are among those of a finer one.
+
+    It has those of its histograms and sets that the finer one has.
+    """
     if finer == cube:
         return state
     sums = state.sums
@@ -95,7 +128,7 @@ def roll_up(finer: Cube, state: CubeState, cube: Cube) -> CubeState:
     if len(kept) == len(cube.keys) and len(cube.detail) < len(finer.detail):
         added = sums.group_by("id", *cube.detail).agg(merge_exprs(cube.sums))
         sums = added.select(sums.columns)
-    histograms = {c: state.histograms[c] for c in cube.histograms}
-    distinct = {c: state.distinct[c] for c in cube.distinct}
+    histograms = {c: state.histograms[c] for c in cube.histograms if c in state.histograms}
+    distinct = {c: state.distinct[c] for c in cube.distinct if c in state.distinct}
     rolled_up = CubeState(keys, sums, histograms, distinct, state.set_size)
     return merge_equal_keys(cube, rolled_up)

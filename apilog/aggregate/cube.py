@@ -198,7 +198,10 @@ def partial_cube(
     `folded` is the key if values of it were folded.
     """
     key = folded.key if folded else chunk.packed_key(cube.keys, step)
-    sums = _compute_sums(cube, chunk, key)
+    if cube.sums:
+        sums = _compute_sums(cube, chunk, key)
+    else:
+        sums = key.codes.alias("key").unique().to_frame()
     if cube.detail:
         used = sums["key"].unique().sort()
         ids = _key_ids(used, pl.col("key"))

@@ -119,7 +119,7 @@ class Cube:
     keys: tuple[str, ...]
     detail: tuple[str, ...]
     sums: tuple[Accumulator, ...]
-    """In the order of their names; `requests` is among them."""
+    """In the order of their names; `requests` is among them, if there are any."""
     histograms: tuple[str, ...]
     distinct: tuple[str, ...]
     derived: tuple[DerivedColumn, ...] = ()
@@ -162,9 +162,12 @@ class CubeFamily:
     """Cubes that are rolled up from one while a chunk's groups are fewer than its records."""
 
     finest: Cube
-    """Has the keys, sums, histograms and sets of all members, and may be none of them."""
+    """Has the keys and sums of all members, and may be none of them."""
     members: tuple[int, ...]
     """Their places among the plan's cubes."""
+    apart: tuple[tuple[int, Cube], ...] = ()
+    """Histograms and sets of members that the finest lacks, by the place of the member: by the hour
+    there would be many times as many, and nothing shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,19 +295,42 @@ def _lay_out(
 def _find_families(cubes: Sequence[Cube]) -> tuple[CubeFamily, ...]:
     """Return the families of cubes; what only the hour tells apart is one, too."""
     families: list[tuple[_CubeDraft, list[int]]] = []
+    apart: dict[int, Cube] = {}
     plain = [place for place, cube in enumerate(cubes) if not cube.is_for_filters]
     for place in sorted(plain, key=lambda place: -len(cubes[place].keys)):
         cube = cubes[place]
         for draft, members in families:
-            if draft.holds(cube) or draft.keys == {*cube.keys, "hour"}:
+            if draft.holds(cube):
                 draft.add_cube(cube)
+                members.append(place)
+                break
+            if draft.keys == {*cube.keys, "hour"}:
+                if beside := _beside(cube, draft):
+                    apart[place] = beside
+                draft.add_cube(replace(cube, histograms=(), distinct=()))
                 members.append(place)
                 break
         else:
             draft = _CubeDraft(frozenset(cube.keys))
             draft.add_cube(cube)
             families.append((draft, [place]))
-    return tuple(CubeFamily(finest=d.to_cube(), members=tuple(m)) for d, m in families)
+    return tuple(
+        CubeFamily(
+            finest=draft.to_cube(),
+            members=tuple(members),
+            apart=tuple((place, apart[place]) for place in members if place in apart),
+        )
+        for draft, members in families
+    )
+
+
+def _beside(cube: Cube, draft: _CubeDraft) -> Cube | None:
+    """Return the histograms and sets that only the cube has, as one of its keys; None if none."""
+    histograms = tuple(c for c in cube.histograms if c not in draft.histograms)
+    distinct = tuple(c for c in cube.distinct if c not in draft.distinct)
+    if not histograms and not distinct:
+        return None
+    return replace(cube, detail=(), sums=(), histograms=histograms, distinct=distinct)
 
 
 _ENDPOINT = ("gateway", "method", "route")
