@@ -172,6 +172,9 @@ _HEAD_BYTES = 256 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
 _FEW_VOTERS = 5
+_DURATIONS = ("duration_ms", "upstream_duration_ms")
+_ODD_POWER = 2.7
+"""Of ten: a little less than the 1000 that lie between two units."""
 
 
 class UnrecognisedFormat(SourceError):
@@ -256,8 +259,9 @@ def plan_pieces(
 
     They are read as if they were joined, so that what the few lines of one leave open is told by
     those of all. They share one plan, of one format that reads every line but for those that a
-    piece has as most others do, such as a table's header. A piece with another line, or without a
-    record, is planned alone; all are, if together they are of several formats.
+    piece has as most others do, such as a table's header. A piece with another line, without a
+    record, or whose durations seem to be in another unit, is planned alone; all are, if together
+    they are of several formats.
     """
     alone: list[ParsePlan | None] = [None] * len(samples)
     if len(samples) == 1:
@@ -274,7 +278,7 @@ def plan_pieces(
         return alone
     plan = tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     plan = replace(plan, saw_all=not is_chosen)
-    parsed = parse_lines(lines, plan, ["row"])
+    parsed = parse_lines(lines, plan, ["row", *_DURATIONS])
     edges = [0, *accumulate(count_byte(sample.first, _LF) for sample in samples)]
     counts = _count_between(parsed.records["row"], edges)
     rejects = _count_between(parsed.rejects["row"], edges)
@@ -287,10 +291,30 @@ def plan_pieces(
             for start, end in pairwise(edges)
         ]
     usual, _ = Counter(skipped).most_common(1)[0]
+    odd = set() if is_chosen else _find_odd_pieces(parsed.records, edges)
     return [
-        plan if count and not rejected and others == usual else None
-        for count, rejected, others in zip(counts, rejects, skipped, strict=True)
+        plan if count and not rejected and others == usual and at not in odd else None
+        for at, (count, rejected, others) in enumerate(zip(counts, rejects, skipped, strict=True))
     ]
+
+
+def _find_odd_pieces(records: pl.DataFrame, edges: Sequence[int]) -> set[int]:
+    """Return the positions of the pieces whose usual duration is far from that of the others.
+
+    A unit is guessed by the size of the numbers, and the next one is a thousand times as large: a
+    program that was changed while its log went on would be read wrongly from there.
+    """
+    pieces = pl.Series(edges[1:], dtype=pl.UInt32)
+    piece = pieces.search_sorted(records["row"], side="right").alias("piece")
+    odd: set[int] = set()
+    for column in _DURATIONS:
+        known = pl.DataFrame([piece, records[column].alias("ms")]).filter(pl.col("ms") > 0)
+        middles = known.group_by("piece").agg(pl.col("ms").median())
+        usual = middles["ms"].quantile(0.5, "lower")
+        off = (pl.col("ms") / usual).log(10).abs()
+        odd.update(middles.filter(off >= _ODD_POWER)["piece"] if known.height else ())
+    # Of so many nothing tells which are the odd ones.
+    return odd if 4 * len(odd) < len(pieces) else set(range(len(pieces)))
 
 
 def _count_between(rows: pl.Series, edges: Sequence[int]) -> list[int]:

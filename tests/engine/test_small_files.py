@@ -90,6 +90,17 @@ def test_what_few_lines_leave_open_is_told_by_those_of_all(tmp_path: Path) -> No
     assert durations == pytest.approx([0.12, 0.34, *[52, 173, 94] * 4])
 
 
+@pytest.mark.parametrize("in_seconds", [1, 6])
+@pytest.mark.parametrize("in_ms", [1, 6])
+def test_a_unit_that_changed_is_told_by_each_piece(
+    tmp_path: Path, in_seconds: int, in_ms: int
+) -> None:
+    seconds, ms = json_lines([0.003, 0.25, 1.5]), json_lines([3, 250, 1500])
+    files = write_pieces(tmp_path, [seconds] * in_seconds + [ms] * in_ms)
+    durations = read_all(files).records["duration_ms"].to_list()
+    assert durations == pytest.approx([3, 250, 1500] * (in_seconds + in_ms))
+
+
 def test_tables_with_other_headers_are_read_by_their_own(tmp_path: Path) -> None:
     rows = ["2026-11-20T12:00:00Z,GET,/a,200", "2026-11-20T12:00:01Z,GET,/b,404"]
     swapped = ["2026-11-20T12:00:00Z,/a,GET,201", "2026-11-20T12:00:01Z,/b,GET,405"]
