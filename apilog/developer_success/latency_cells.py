@@ -93,40 +93,51 @@ _BUCKET = (pl.col("key") % (1 << _BUCKET_BITS)).alias("bucket")
 class LatencyCells:
     """The cells of one shard while calls come in; bounded by the number of distinct ones."""
 
-    _MOST_PENDING = 1 << 21
-    """Cells are counted only when there are more."""
+    _FEWEST_GATHERED = 1 << 21
+    """Cells are put in order only when there are more."""
 
     def __init__(self, first: int) -> None:
         """`first` is the id of the shard's first account."""
         self._first = first
-        self._counted = pl.DataFrame(schema={"cell": pl.UInt32, "n": pl.UInt32})
-        self._pending: list[pl.Series] = []
-        self._pending_cells = 0
+        self._counted: pl.DataFrame | None = None
+        """Distinct cells in order, and how often each was met, `n`; None while few repeat."""
+        self._gathered: list[pl.Series] = []
+        """Cells that are not counted yet."""
+        self._gathered_cells = 0
+        self._most_gathered = self._FEWEST_GATHERED
 
     def add(self, cells: pl.Series) -> None:
         """Add the cells of some calls, in any order."""
-        self._pending.append(cells)
-        self._pending_cells += len(cells)
-        if self._pending_cells > max(self._MOST_PENDING, 2 * self._counted.height):
-            self._count()
+        self._gathered.append(cells)
+        self._gathered_cells += len(cells)
+        if self._gathered_cells > self._most_gathered:
+            self._put_in_order()
 
     def shard(self) -> LatencyShard:
         """Return all cells in order."""
-        if self._counted.is_empty() and self._pending:
-            cells = pl.concat(self._pending).sort()
-            if 2 * int((cells != cells.shift()).sum()) > len(cells):
-                self._pending = [cells]
-                return LatencyShard(self._first, cells)
-        self._count()
-        counted = self._counted
-        return LatencyShard(self._first, counted["cell"], counted["n"])
+        ordered = self._put_in_order()
+        if self._counted is None:
+            return LatencyShard(self._first, ordered)
+        return LatencyShard(self._first, self._counted["cell"], self._counted["n"])
 
-    def _count(self) -> None:
-        new = [cells.alias("cell").value_counts(name="n") for cells in self._pending]
-        self._counted = (
-            pl.concat([self._counted, *new]).group_by("cell").agg(pl.col("n").sum()).sort("cell")
-        )
-        self._pending, self._pending_cells = [], 0
+    def _put_in_order(self) -> pl.Series:
+        """Count the cells that were gathered, and return those left: all, as long as few repeat."""
+        none = pl.Series("cell", dtype=pl.UInt32)
+        cells = pl.concat([none, *self._gathered]).sort()
+        self._gathered = []
+        is_first = cells != cells.shift()
+        if self._counted is None and 2 * int(is_first.sum()) >= len(cells):
+            self._gathered = [cells]
+            self._most_gathered = max(self._FEWEST_GATHERED, 2 * len(cells))
+            return cells
+        new = cells.rle().struct.unnest().select(cell="value", n="len")
+        self._gathered_cells = 0
+        if self._counted is not None:
+            new = pl.concat([self._counted, new]).group_by("cell").agg(pl.col("n").sum())
+            new = new.sort("cell")
+        self._counted = new
+        self._most_gathered = max(self._FEWEST_GATHERED, 2 * new.height)
+        return none
 
 
 def histogram_of_groups(

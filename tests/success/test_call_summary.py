@@ -177,10 +177,30 @@ def test_counting_cells_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> 
     records = records_of(plan, one)
     parts = [records[i : i + 100] for i in range(0, 2_000, 100)]
     whole = summary_of(plan, [records])
-    monkeypatch.setattr(LatencyCells, "_MOST_PENDING", 50)
+    monkeypatch.setattr(LatencyCells, "_FEWEST_GATHERED", 50)
     monkeypatch.setattr(call_summary, "_FEWEST_PENDING", 50)
     monkeypatch.setattr(call_summary, "_MOST_PENDING", 50)
     assert_same(summary_of(plan, parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("most", "is_counted"), [(3, True), (40, True), (1 << 31, False)], ids=["few", "some", "many"]
+)
+def test_cells_are_counted_only_where_they_repeat(
+    monkeypatch: pytest.MonkeyPatch, most: int, is_counted: bool
+) -> None:
+    monkeypatch.setattr(LatencyCells, "_FEWEST_GATHERED", 50)
+    chance = random.Random(9)
+    met = [chance.randrange(most) for _ in range(1_000)]
+    cells = LatencyCells(0)
+    for start in range(0, 1_000, 20):
+        cells.add(pl.Series(met[start : start + 20], dtype=pl.UInt32))
+    shard = cells.shard()
+    assert (shard.counts is not None) == is_counted
+    counts = [1] * len(shard.cells) if shard.counts is None else shard.counts
+    expanded = [c for c, n in zip(shard.cells, counts, strict=True) for _ in range(n)]
+    assert expanded == sorted(met)
+    assert LatencyCells(0).shard().cells.is_empty()
 
 
 def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
