@@ -17,9 +17,9 @@ from apilog.formats.file_plan import (
     FormatChoice,
     UnrecognisedFormat,
     plan_file,
-    plan_pieces,
 )
 from apilog.formats.parse_plan import ParsePlan
+from apilog.formats.piece_plan import plan_pieces
 from apilog.sources import LogSource
 from apilog.sources.log_names import name_log
 

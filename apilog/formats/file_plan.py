@@ -7,11 +7,8 @@ wrapped in is still found by looking.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate, pairwise
 
 import polars as pl
 
@@ -42,8 +39,6 @@ from apilog.formats.parse_plan import (
     ParsePlan,
     ParseStage,
     PlanDetector,
-    iterate_formats,
-    parse_lines,
     spread_lines,
     try_plan,
 )
@@ -54,7 +49,6 @@ from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import FormatOptions
 from apilog.sources import SourceError
 from apilog.text import did_you_mean
-from apilog.text.counting import count_byte
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.transport.opening import take_later_lines
 from apilog.values.event_lines import EventLines
@@ -167,14 +161,10 @@ def choose_format(
     )
 
 
-_LF = ord("\n")
 _HEAD_BYTES = 256 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
 _FEW_VOTERS = 5
-_DURATIONS = ("duration_ms", "upstream_duration_ms")
-_ODD_POWER = 2.7
-"""Of ten: a little less than the 1000 that lie between two units."""
 
 
 class UnrecognisedFormat(SourceError):
@@ -221,10 +211,10 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     ended = data[: data.rfind(b"\n", 0, -1) + 1] if sample.is_open else data
     rest = EventLines(sample.later or take_later_lines(ended)).series
     voters = _choose_voters(head, rest)
-    plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
+    plan = choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan is None and len(head) > HEAD_LINES:
         # What is at the beginning, in the middle and at the end is nothing known.
-        plan = _choose_plan(spread_lines(head, HEAD_LINES), choice, is_open=False)
+        plan = choose_plan(spread_lines(head, HEAD_LINES), choice, is_open=False)
     if plan and plan.name:
         if choice and not choice.is_open:
             plan = replace(plan, saw_all=False)
@@ -252,76 +242,6 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     raise explain_unread(path, unskipped, choice)
 
 
-def plan_pieces(
-    samples: Sequence[FileSample], choice: FormatChoice | None = None
-) -> list[ParsePlan | None]:
-    """Return how to parse whole files that are pieces of one log; None for one to be planned alone.
-
-    They are read as if they were joined, so that what the few lines of one leave open is told by
-    those of all. They share one plan, of one format that reads every line but for those that a
-    piece has as most others do, such as a table's header. A piece with another line, without a
-    record, or whose durations seem to be in another unit, is planned alone; all are, if together
-    they are of several formats.
-    """
-    alone: list[ParsePlan | None] = [None] * len(samples)
-    if len(samples) == 1:
-        return alone
-    lines = EventLines(b"".join(sample.first for sample in samples))
-    voters = spread_lines(lines.series, HEAD_LINES)
-    if choice is None and any(r.holds and r.holds(voters) for r in REFUSALS):
-        return alone
-    plan = _choose_plan(voters, choice, is_open=False)
-    if plan is None or plan.joins_lines or plan.pairs_lines:
-        return alone
-    is_chosen = choice is not None and not choice.is_open
-    if not is_chosen and sum(1 for _ in iterate_formats(plan)) != 1:
-        return alone
-    plan = tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
-    plan = replace(plan, saw_all=not is_chosen)
-    parsed = parse_lines(lines, plan, ["row", *_DURATIONS])
-    edges = [0, *accumulate(count_byte(sample.first, _LF) for sample in samples)]
-    counts = _count_between(parsed.records["row"], edges)
-    rejects = _count_between(parsed.rejects["row"], edges)
-    skipped = [()] * len(samples)
-    if parsed.skipped:
-        is_other = pl.repeat(value=True, n=lines.count, eager=True)
-        is_other = is_other.scatter(parsed.records["row"], False)
-        skipped = [
-            tuple(lines.series.slice(start, end - start).filter(is_other[start:end]))
-            for start, end in pairwise(edges)
-        ]
-    usual, _ = Counter(skipped).most_common(1)[0]
-    odd = set() if is_chosen else _find_odd_pieces(parsed.records, edges)
-    return [
-        plan if count and not rejected and others == usual and at not in odd else None
-        for at, (count, rejected, others) in enumerate(zip(counts, rejects, skipped, strict=True))
-    ]
-
-
-def _find_odd_pieces(records: pl.DataFrame, edges: Sequence[int]) -> set[int]:
-    """Return the positions of the pieces whose usual duration is far from that of the others.
-
-    A unit is guessed by the size of the numbers, and the next one is a thousand times as large: a
-    program that was changed while its log went on would be read wrongly from there.
-    """
-    pieces = pl.Series(edges[1:], dtype=pl.UInt32)
-    piece = pieces.search_sorted(records["row"], side="right").alias("piece")
-    odd: set[int] = set()
-    for column in _DURATIONS:
-        known = pl.DataFrame([piece, records[column].alias("ms")]).filter(pl.col("ms") > 0)
-        middles = known.group_by("piece").agg(pl.col("ms").median())
-        usual = middles["ms"].quantile(0.5, "lower")
-        off = (pl.col("ms") / usual).log(10).abs()
-        odd.update(middles.filter(off >= _ODD_POWER)["piece"] if known.height else ())
-    # Of so many nothing tells which are the odd ones.
-    return odd if 4 * len(odd) < len(pieces) else set(range(len(pieces)))
-
-
-def _count_between(rows: pl.Series, edges: Sequence[int]) -> list[int]:
-    """Return how many of the rows, which ascend, lie between each two edges."""
-    return rows.search_sorted(pl.Series(edges, dtype=pl.UInt32)).diff()[1:].to_list()
-
-
 def _choose_voters(head: pl.Series, later: pl.Series) -> pl.Series:
     """Return the lines that decide: of a long log some of its beginning, and of all the rest."""
     if len(later):
@@ -334,7 +254,7 @@ def _choose_voters(head: pl.Series, later: pl.Series) -> pl.Series:
     return pl.concat([part.alias("line") for part in parts])
 
 
-def _choose_plan(
+def choose_plan(
     voters: pl.Series, choice: FormatChoice | None, *, is_open: bool
 ) -> ParsePlan | None:
     """Return the plan for these lines; a last line that is `open` decides only if others can't."""

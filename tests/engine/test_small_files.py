@@ -101,6 +101,50 @@ def test_a_unit_that_changed_is_told_by_each_piece(
     assert durations == pytest.approx([3, 250, 1500] * (in_seconds + in_ms))
 
 
+def test_programs_that_write_under_one_name_tell_nothing_of_each_other(tmp_path: Path) -> None:
+    # Read as if they were joined, each line has the time and the request of the other's keys, too.
+    request = {"remote_ip": "203.0.113.7", "method": "GET", "uri": "/v1/users/7", "headers": {}}
+    caddy = {
+        "level": "info",
+        "ts": 1795348800.5,
+        "logger": "http.log.access",
+        "msg": "handled request",
+        "request": request,
+        "bytes_read": 0,
+        "user_id": "",
+        "duration": 0.003,
+        "size": 89,
+        "status": 200,
+    }
+    own = {"time": "2026-11-21T10:00:00Z", "client": "203.0.113.9", "verb": "POST", "url": "/v1/a"}
+    own |= {"code": 201, "took_ms": 12}
+    pieces = [[json.dumps(one)] * count for one, count in ((caddy, 3), (own, 3), (caddy, 2))]
+    files = write_pieces(tmp_path, pieces)
+    alone = read_alone(files)
+    together = read_all(files)
+    assert together.records.equals(pl.concat([one.records for one in alone]))
+    assert together.records["gateway"].to_list() == ["caddy"] * 3 + [None] * 3 + ["caddy"] * 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a": ',
+        "{" * 5_000,
+        '{"a":' * 5_000,
+        "[" * 5_000,
+        '"' * 5_000,
+        '{"a": ' + "9" * 5_000 + "}",
+    ],
+    ids=["cut", "braces", "deep", "brackets", "quotes", "digits"],
+)
+def test_pieces_of_odd_shapes_are_as_if_each_were_alone(tmp_path: Path, line: str) -> None:
+    files = write_pieces(tmp_path, [[line], [line] * 2, timed(3), timed(2)])
+    read = read_all(files)
+    assert read.files == [one.files[0] for one in read_alone(files)]
+    assert [file.records for file in read.files] == [0, 0, 3, 2]
+
+
 def test_tables_with_other_headers_are_read_by_their_own(tmp_path: Path) -> None:
     rows = ["2026-11-20T12:00:00Z,GET,/a,200", "2026-11-20T12:00:01Z,GET,/b,404"]
     swapped = ["2026-11-20T12:00:00Z,/a,GET,201", "2026-11-20T12:00:01Z,/b,GET,405"]
