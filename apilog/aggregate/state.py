@@ -312,11 +312,14 @@ def merge_in_batches(states: Iterable[S], merge: Callable[[Sequence[S]], S]) -> 
     with ThreadPoolExecutor(1, thread_name_prefix="apilog_merge") as thread:
         for state in states:
             batch.append(state)
-            batch_keys = sum(map(_count_keys, batch))
-            if _is_full(len(merged) + len(batch), merged_keys + batch_keys):
-                before = [future.result() for future in merged]
-                merged_keys = sum(map(_count_keys, before)) + batch_keys
+            count, batch_keys = len(merged) + len(batch), sum(map(_count_keys, batch))
+            if not _is_full(count, merged_keys + batch_keys):
+                continue
+            before = [future.result() for future in merged]
+            merged_keys = sum(map(_count_keys, before))
+            if _is_full(count, merged_keys + batch_keys):
                 merged = [thread.submit(merge, [*before, *batch])]
+                merged_keys += batch_keys
                 batch = []
         return merge([*(future.result() for future in merged), *batch])
 
