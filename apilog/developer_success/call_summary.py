@@ -7,8 +7,11 @@ are gathered until there are several of most accounts, for adding up costs by th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import polars as pl
 
@@ -242,7 +245,7 @@ class CallAccumulator:
             .drop_nulls("at"),
             active=pl.concat([shard.active for shard in (empty, *shards)]),
             lasts=pl.concat([shard.lasts for shard in (empty, *shards)]),
-            latencies=tuple(shard.latencies.shard() for shard in shards),
+            latencies=_map_shards(lambda shard: shard.latencies.shard(), shards),
             minutes=rest.minutes,
             unmatched=rest.unmatched,
         )
@@ -253,7 +256,9 @@ class CallAccumulator:
         edges = pl.Series([shard.first for shard in self._shards], dtype=pl.UInt32)
         frames = [facts.calls for facts in pending]
         places = [[*frame["id"].search_sorted(edges), frame.height] for frame in frames]
-        for number, shard in enumerate(self._shards):
+
+        def add_own(shard: _AccountShard) -> None:
+            number = shard.first // SHARD_ACCOUNTS
             slices = [
                 frame.slice(place[number], place[number + 1] - place[number])
                 for frame, place in zip(frames, places, strict=True)
@@ -262,8 +267,24 @@ class CallAccumulator:
             if calls.height:
                 shard.add(self._plan, calls)
 
+        _map_shards(add_own, self._shards)
+
 
 _NO_CALLS = pl.DataFrame(schema=CALL_COLUMNS)
+_MOST_THREADS = 4
+"""Each holds some calls of its shard more than once."""
+R = TypeVar("R")
+
+
+def _map_shards(
+    work: Callable[[_AccountShard], R], shards: Sequence[_AccountShard]
+) -> tuple[R, ...]:
+    """Return what the work makes of each shard; it is done for several at a time."""
+    if len(shards) < 2:
+        return tuple(map(work, shards))
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads, thread_name_prefix="apilog_shards") as pool:
+        return tuple(pool.map(work, shards))
 
 
 def _merge_rest(plan: CallPlan, facts: list[CallFacts]) -> CallFacts:
