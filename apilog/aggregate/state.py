@@ -294,7 +294,7 @@ def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> Partial
 
 S = TypeVar("S")
 
-_BATCH_SIZE = 8
+_BATCH_SIZE = 16
 _BATCH_KEYS = 500_000
 """A batch is full with so many states, or with so many keys in all of them."""
 

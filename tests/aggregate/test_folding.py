@@ -334,7 +334,7 @@ def test_states_of_many_keys_are_merged_before_there_are_many_of_them(
 
 def test_what_merging_raises_ends_it_and_its_thread() -> None:
     plan = plan_of()
-    parts = [partial(plan, frame_of([record("/")]).select(sorted(plan.columns)))] * 30
+    parts = [partial(plan, frame_of([record("/")]).select(sorted(plan.columns)))] * 60
     made: list[int] = []
 
     def make() -> Iterator[PartialState]:

@@ -116,8 +116,14 @@ def test_programs_that_write_under_one_name_tell_nothing_of_each_other(tmp_path:
         "size": 89,
         "status": 200,
     }
-    own = {"time": "2026-11-21T10:00:00Z", "client": "203.0.113.9", "verb": "POST", "url": "/v1/a"}
-    own |= {"code": 201, "took_ms": 12}
+    own = {
+        "time": "2026-11-21T10:00:00Z",
+        "client": "203.0.113.9",
+        "verb": "POST",
+        "url": "/v1/a",
+        "code": 201,
+        "took_ms": 12,
+    }
     pieces = [[json.dumps(one)] * count for one, count in ((caddy, 3), (own, 3), (caddy, 2))]
     files = write_pieces(tmp_path, pieces)
     alone = read_alone(files)
