@@ -303,7 +303,7 @@ def merge_in_batches(states: Iterable[S], merge: Callable[[Sequence[S]], S]) -> 
     """Return one state for several that come one after the other, of which few are held.
 
     They are merged on a thread of their own while more are made. Which ones are merged together
-    follows from the states alone: the last digit of a sum depends on it.
+    follows from the states alone: where keys fold, it decides which ones.
     """
     merged: list[Future[S]] = []
     # The most keys that it can have: how many these are is not known until it is there.
