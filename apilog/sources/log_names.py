@@ -18,7 +18,7 @@ def name_log(path: str) -> str:
     """Return what the path of a file has in common with those of the same log's other files.
 
     >>> name_log("elb/2026/11/01/5041_elb_eu-west-1_shop.3f9a77_20261101T0005Z_1x2k3j4h.log.gz")
-    'elb////elb eu west shop log'
+    'elb///elb eu west shop log'
     >>> name_log("access.log.2") == name_log("access.log")
     True
     >>> name_log("app2.log") == name_log("app3.log")
