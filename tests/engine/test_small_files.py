@@ -169,6 +169,17 @@ def test_tables_with_other_headers_are_read_by_their_own(tmp_path: Path) -> None
     assert set(records["method"]) == {"GET"}
 
 
+def test_pieces_of_two_versions_of_a_format_keep_what_each_tells(tmp_path: Path) -> None:
+    log = Path(__file__).parents[1] / "cases" / "aws-alb" / "every-version.log"
+    newer, _, older, *_ = log.read_text(encoding="utf-8").splitlines()
+    files = write_pieces(tmp_path, [[older]] * 50 + [[older, newer]] * 9)
+    records = read_all(files).records
+    assert records.equals(pl.concat([one.records for one in read_alone(files)]))
+    assert records["upstream_attempts"].to_list() == [None] * 50 + [None, 1] * 9
+    joined = write(tmp_path / "joined.log", [older, older, newer])
+    assert read_all([joined]).records["upstream_attempts"].to_list() == [None, None, 1]
+
+
 def test_logs_with_other_names_tell_nothing_of_each_other(tmp_path: Path) -> None:
     orders = write(tmp_path / "orders.log", json_lines([0.003, 0.25, 1.5]))
     users = write(tmp_path / "users.log", json_lines([3, 250, 1500]))

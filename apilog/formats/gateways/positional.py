@@ -68,7 +68,10 @@ class PositionalFormat(GatewayFormat):
         plain = is_plain.arg_true()
         if len(plain):
             chosen = lines if len(plain) == lines.count else lines.gather(plain)
-            read = CellLayout(self.layout.separator, self.field_count).read(chosen, locations)
+            usual = [at for at in locations if at < self.field_count]
+            read = CellLayout(self.layout.separator, self.field_count).read(chosen, usual)
+            further = (f"f{at}" for at in locations if at >= self.field_count)
+            read = read.with_columns(pl.lit(None, pl.String).alias(name) for name in further)
             cells = read if len(plain) == lines.count else _scatter(cells, plain, read)
         odd = (begins & ~cells["ok"]).arg_true()
         if len(odd):
@@ -118,13 +121,13 @@ def infer_positional(gateway: Gateway, head: pl.Series) -> PositionalFormat | No
         counts = counts.filter(counts >= layout.least)
         if not len(counts):
             continue
-        count = int(str(counts.mode().max()))
-        names = layout.names[:count]
+        # A later version of the format has more values: its lines may be few here.
+        names = layout.names[: int(str(counts.max()))]
         return PositionalFormat(
             spec=gateway,
             locations={name: (at,) for at, name in enumerate(names) if name},
             layout=layout,
-            field_count=count,
+            field_count=int(str(counts.mode().max())),
         ).fitted(lines)
     return None
 
